@@ -1,0 +1,72 @@
+# The front door. `make help` lists what there is; each target is a command that can be run by hand.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+ENV ?= local
+INSTANCE ?= local
+PORT ?=
+
+BIN := .venv/bin
+OFFLINE := $(BIN)/python -P -m offline
+WHERE := --env '$(ENV)' --instance '$(INSTANCE)'
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@echo "  ENV=local INSTANCE=local PORT=8080 choose the environment, the copy of it on this machine, the gateway's port"
+
+.PHONY: up down clean status doctor logs preview
+up: tools ## Bring `local` up on this machine, or heal it
+	@$(OFFLINE) up $(WHERE) --port '$(PORT)'
+
+down: tools ## Remove one instance; the cache is kept
+	@$(OFFLINE) down $(WHERE)
+
+clean: tools ## Remove the instance and the machine's cache
+	@$(OFFLINE) clean $(WHERE)
+
+status: tools ## Show the parts of an instance; fails unless all are healthy
+	@$(OFFLINE) status $(WHERE)
+
+doctor: tools ## Check what `make up` needs, change nothing
+	@$(OFFLINE) doctor $(WHERE)
+
+logs: tools ## Print an instance's logs
+	@$(OFFLINE) logs $(WHERE)
+
+preview: tools ## Show what `make up` would change in the stack
+	@$(OFFLINE) preview $(WHERE)
+
+.PHONY: tools lock
+tools: .venv/.ready ## Install the Python packages into .venv
+
+.venv/.ready: requirements/lock.txt requirements/uv.txt requirements/install pyproject.toml
+	@PYTHON='$(PYTHON)' requirements/install
+
+lock: tools ## Write the lock files anew with the newest versions allowed
+	@requirements/compile
+
+.PHONY: generate check format
+generate: tools ## Write every generated file anew
+	@$(BIN)/python -P -m contract
+
+check: tools ## Formatting, linting, types, YAML, playbooks, generated files
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/yamllint --strict .
+	@$(BIN)/ansible-lint --offline --profile production playbooks
+	@$(BIN)/python -P -m contract --check
+	@echo "check: all good"
+
+format: tools ## Format the Python files
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+.PHONY: test e2e
+test: tools ## Unit and integration tests
+	@$(BIN)/pytest -n 2 tests/unit tests/integration
+
+e2e: tools ## The real Pulumi engine and the chain, on an instance of its own
+	@$(BIN)/pytest tests/e2e

@@ -1,0 +1,1 @@
+"""One noun per file, each a `ComponentResource` with typed arguments and outputs."""

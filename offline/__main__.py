@@ -1,0 +1,9 @@
+"""`python -P -m offline COMMAND`: what `make` calls to run `local` on this machine."""
+
+from __future__ import annotations
+
+import sys
+
+from offline.commands import main
+
+sys.exit(main())

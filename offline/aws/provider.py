@@ -1,0 +1,246 @@
+"""The `aws` resource provider as the Pulumi engine speaks to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeVar
+
+import grpc
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+from google.protobuf import empty_pb2
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
+
+from offline.aws.cloud import Cloud, Missing, Refused, is_not_found
+from offline.aws.difference import changed_inputs, refresh_inputs
+from offline.aws.invokes import INVOKES
+from offline.aws.resource import Properties, ResourceType
+from offline.aws.resources import RESOURCE_TYPES
+from offline.aws.schema import VERSION, Schema, load_schema
+from offline.plugins.wire import UNKNOWN, decode, encode, resource_name, resource_type
+
+Result = TypeVar("Result")
+Autonaming = provider_pb2.CheckRequest.AutonamingOptions
+Diff = provider_pb2.DiffResponse
+
+
+class Provider(provider_pb2_grpc.ResourceProviderServicer):
+    """One configured `aws` provider. The engine starts a process for each."""
+
+    def __init__(self, schema: Schema | None = None) -> None:
+        self._schema = schema or load_schema(RESOURCE_TYPES)
+        self._cloud: Cloud | None = None
+        self._default_tags: dict[str, str] = {}
+
+    # ---- the plugin itself ------------------------------------------------------------------------------------
+
+    def Handshake(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802 - the protocol's names
+        return provider_pb2.ProviderHandshakeResponse(supports_autonaming_configuration=True)
+
+    def GetPluginInfo(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        return plugin_pb2.PluginInfo(version=VERSION)
+
+    def GetSchema(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        return provider_pb2.GetSchemaResponse(schema=json.dumps({"name": "aws", "version": VERSION}))
+
+    def Attach(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        return empty_pb2.Empty()
+
+    def Cancel(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        return empty_pb2.Empty()
+
+    # ---- configuration ----------------------------------------------------------------------------------------
+
+    def CheckConfig(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        return provider_pb2.CheckResponse(inputs=request.news)
+
+    def DiffConfig(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        changed = changed_inputs(decode(request.olds), decode(request.news))
+        # Resources can't move between regions.
+        replaces = [name for name in changed if name == "region"]
+        return Diff(changes=Diff.DIFF_SOME if changed else Diff.DIFF_NONE, diffs=changed, replaces=replaces)
+
+    def Configure(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        arguments = {name: _parse_config(value) for name, value in decode(request.args).items()}
+        try:
+            self._cloud = Cloud(os.environ.get("AWS_ENDPOINT_URL"), arguments.get("region") or "")
+            allowed = arguments.get("allowedAccountIds") or []
+            account = self._cloud.account
+        except (Refused, BotoCoreError, ClientError) as error:
+            _fail(context, grpc.StatusCode.FAILED_PRECONDITION, str(error))
+        if allowed and account not in allowed:
+            _fail(
+                context,
+                grpc.StatusCode.FAILED_PRECONDITION,
+                f"the credentials belong to account {account}; this stack allows {', '.join(allowed)}",
+            )
+        self._default_tags = (arguments.get("defaultTags") or {}).get("tags") or {}
+        return provider_pb2.ConfigureResponse(supportsPreview=True, supports_autonaming_configuration=True)
+
+    # ---- resources --------------------------------------------------------------------------------------------
+
+    def Check(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        token = resource_type(request.urn)
+        if token not in RESOURCE_TYPES:
+            reason = f"{token} is not modelled by the offline provider"
+            return provider_pb2.CheckResponse(
+                inputs=request.news, failures=[provider_pb2.CheckFailure(property="", reason=reason)]
+            )
+        modelled = RESOURCE_TYPES[token]
+        inputs = decode(request.news)
+        if self._default_tags and self._schema.has_input(token, "tags"):
+            inputs["tags"] = {**self._default_tags, **(inputs.get("tags") or {})}
+        if modelled.name_property and not inputs.get(modelled.name_property):
+            inputs[modelled.name_property] = _choose_name(modelled, request)
+        failures = self._schema.check(token, inputs) + [
+            (name, f"is not modelled by the offline provider; modelled: {', '.join(sorted(modelled.inputs))}")
+            for name, value in inputs.items()
+            if value is not None and self._schema.has_input(token, name) and name not in modelled.inputs
+        ]
+        return provider_pb2.CheckResponse(
+            inputs=encode(inputs),
+            failures=[provider_pb2.CheckFailure(property=path, reason=reason) for path, reason in failures],
+        )
+
+    def Diff(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        modelled = RESOURCE_TYPES[resource_type(request.urn)]
+        old, new = decode(request.old_inputs), decode(request.news)
+        changed = [name for name in changed_inputs(old, new) if name not in request.ignoreChanges]
+        replaces = [name for name in changed if name in modelled.replaces]
+        same_name = modelled.name_property is None or old.get(modelled.name_property) == new.get(modelled.name_property)
+        return Diff(
+            changes=Diff.DIFF_SOME if changed else Diff.DIFF_NONE,
+            diffs=changed,
+            replaces=replaces,
+            deleteBeforeReplace=bool(replaces) and same_name,
+            hasDetailedDiff=True,
+            detailedDiff={name: _property_diff(name, old, new, name in replaces) for name in changed},
+        )
+
+    def Create(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        modelled = RESOURCE_TYPES[resource_type(request.urn)]
+        inputs = decode(request.properties)
+        if request.preview:
+            return provider_pb2.CreateResponse(id="", properties=encode({**self._unknown(modelled), **inputs}))
+
+        def create() -> Any:
+            resource_id = modelled.create(self._connected, inputs)
+            return provider_pb2.CreateResponse(id=resource_id, properties=self._state(modelled, resource_id, inputs))
+
+        return _guard(context, create)
+
+    def Read(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        modelled = RESOURCE_TYPES[resource_type(request.urn)]
+        old = decode(request.inputs)
+
+        def read() -> Any:
+            try:
+                live = modelled.read(self._connected, request.id)
+            except Missing:
+                return provider_pb2.ReadResponse(id="")
+            except ClientError as error:
+                if is_not_found(error):
+                    return provider_pb2.ReadResponse(id="")
+                raise
+            inputs = refresh_inputs(modelled, self._schema, old, live)
+            return provider_pb2.ReadResponse(
+                id=request.id, properties=encode({**old, **_known(live)}), inputs=encode(inputs)
+            )
+
+        return _guard(context, read)
+
+    def Update(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        modelled = RESOURCE_TYPES[resource_type(request.urn)]
+        old, new = decode(request.olds), decode(request.news)
+        if request.preview:
+            return provider_pb2.UpdateResponse(properties=encode({**old, **new}))
+
+        def update() -> Any:
+            modelled.update(self._connected, request.id, old, new)
+            return provider_pb2.UpdateResponse(properties=self._state(modelled, request.id, new))
+
+        return _guard(context, update)
+
+    def Delete(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        modelled = RESOURCE_TYPES[resource_type(request.urn)]
+
+        def delete() -> Any:
+            try:
+                modelled.delete(self._connected, request.id, decode(request.properties))
+            except Missing:
+                pass
+            except ClientError as error:
+                if not is_not_found(error):
+                    raise
+            return empty_pb2.Empty()
+
+        return _guard(context, delete)
+
+    def Invoke(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        if request.tok not in INVOKES:
+            reason = f"{request.tok} is not modelled by the offline provider"
+            return provider_pb2.InvokeResponse(failures=[provider_pb2.CheckFailure(property="", reason=reason)])
+        answer = _guard(context, lambda: INVOKES[request.tok](self._connected))
+        return provider_pb2.InvokeResponse(**{"return": encode(answer)})
+
+    @property
+    def _connected(self) -> Cloud:
+        if self._cloud is None:
+            raise Refused("the provider was not configured")
+        return self._cloud
+
+    def _unknown(self, modelled: ResourceType) -> Properties:
+        """Return what a preview knows of outputs: that they will be there."""
+        return dict.fromkeys(self._schema.outputs_of(modelled.token), UNKNOWN)
+
+    def _state(self, modelled: ResourceType, resource_id: str, inputs: Properties) -> Any:
+        return encode({**inputs, **_known(modelled.read(self._connected, resource_id))})
+
+
+def _choose_name(modelled: ResourceType, request: Any) -> str:
+    """Return the resource's name: the one it has, else the engine's proposal, else NAME-RANDOM."""
+    old = decode(request.olds).get(modelled.name_property or "")
+    if old:
+        return str(old)
+    if request.HasField("autonaming") and request.autonaming.proposed_name:
+        name: str = request.autonaming.proposed_name
+        if request.autonaming.mode == Autonaming.Mode.ENFORCE or len(name) <= modelled.name_limit:
+            return name
+    suffix = (request.randomSeed.hex() or uuid.uuid4().hex)[:7]
+    return f"{resource_name(request.urn)[: modelled.name_limit - 8]}-{suffix}"
+
+
+def _property_diff(name: str, old: Properties, new: Properties, replaces: bool) -> Any:
+    kinds = provider_pb2.PropertyDiff.Kind
+    kind = "ADD" if old.get(name) is None else "DELETE" if new.get(name) is None else "UPDATE"
+    return provider_pb2.PropertyDiff(kind=kinds.Value(f"{kind}_REPLACE" if replaces else kind), inputDiff=True)
+
+
+def _known(live: Properties) -> Properties:
+    return {name: value for name, value in live.items() if value is not None}
+
+
+def _parse_config(value: Any) -> Any:
+    """Return a configuration value; the engine sends structured ones as JSON text."""
+    if isinstance(value, str) and value[:1] in ("{", "[", '"'):
+        return json.loads(value)
+    return value
+
+
+def _guard(context: grpc.ServicerContext, act: Callable[[], Result]) -> Result:
+    """Run an action; a failed AWS call ends as the engine's error, with the operation and AWS's own words."""
+    try:
+        return act()
+    except ParamValidationError as error:
+        _fail(context, grpc.StatusCode.INVALID_ARGUMENT, str(error))
+    except ClientError as error:
+        _fail(context, grpc.StatusCode.UNKNOWN, f"{error.operation_name}: {error}")
+    except (BotoCoreError, Refused, Missing) as error:
+        _fail(context, grpc.StatusCode.UNKNOWN, f"{type(error).__name__}: {error}")
+
+
+def _fail(context: grpc.ServicerContext, code: grpc.StatusCode, text: str) -> NoReturn:
+    context.abort(code, text)
+    raise AssertionError("abort always raises")

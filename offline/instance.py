@@ -1,0 +1,157 @@
+"""Instances: copies of `local` on this machine. Each has a folder that holds everything it must remember.
+
+The folder lies outside of every clone, because what an instance consists of (ports, processes, containers) is the
+machine's, whichever clone made it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from contract.documents import read_instance
+from contract.instance import Instance, InstanceName, InstancePorts
+from contract.problems import ContractError, Problem, describe_given
+from offline.cache import write_atomically
+from offline.ports import PortTaken, choose_port, is_free
+
+DEFAULT = "local"
+
+# Where the default instance listens; any other instance takes whatever is free.
+PREFERRED = {"gateway": 8080, "database": 15432, "metrics": 19090, "alerts": 19093, "simulation": 14566}
+
+
+@dataclass(frozen=True)
+class Home:
+    """The paths below an instance's folder."""
+
+    folder: Path
+
+    @property
+    def record(self) -> Path:
+        """The instance itself, as `contract.instance` describes it."""
+        return self.folder / "instance.json"
+
+    @property
+    def state(self) -> Path:
+        """Pulumi's state backend."""
+        return self.folder / "pulumi"
+
+    @property
+    def pulumi_home(self) -> Path:
+        """Pulumi's own settings and logs."""
+        return self.folder / "pulumi-home"
+
+    @property
+    def manifests(self) -> Path:
+        """Rendered Kubernetes objects."""
+        return self.folder / "manifests"
+
+    @property
+    def simulation_record(self) -> Path:
+        """Which process the simulation is."""
+        return self.folder / "simulation.json"
+
+    @property
+    def simulation_log(self) -> Path:
+        return self.folder / "simulation.log"
+
+    @property
+    def steps(self) -> Path:
+        """How long each step of the last `make up` took."""
+        return self.folder / "steps.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one command that may change the instance."""
+        return self.folder / "lock"
+
+    @property
+    def exists(self) -> bool:
+        return self.record.exists()
+
+    def read(self) -> Instance:
+        """Return the instance.
+
+        Raises:
+            ContractError: there is none, or its record is damaged.
+        """
+        return read_instance(self.record)
+
+    def remove(self) -> None:
+        """Forget everything. Removing twice is no error."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def state_root() -> Path:
+    """Return the folder that holds every instance's."""
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "faregate"
+
+
+def find_home(name: str) -> Home:
+    """Return where the instance of this name lives, whether it exists or not.
+
+    Raises:
+        ContractError: the name is not allowed. Nothing else keeps `INSTANCE=../..` from naming a folder to remove.
+    """
+    try:
+        TypeAdapter(InstanceName).validate_python(name)
+    except ValidationError:
+        allowed = "1 to 20 lower-case letters, digits and hyphens that start with a letter"
+        raise ContractError("INSTANCE", [Problem("", describe_given(name), allowed)]) from None
+    return Home(state_root() / name)
+
+
+def list_homes() -> list[Home]:
+    """Return the homes of all instances on this machine."""
+    return [Home(record.parent) for record in sorted(state_root().glob("*/instance.json"))]
+
+
+def make_instance(name: str, purpose: Literal["user", "test"], gateway_port: int | None = None) -> Instance:
+    """Return the instance, made if it does not exist; an existing one keeps its ports but for a new `gateway_port`.
+
+    Raises:
+        PortTaken: the gateway's port is in use by something else; nothing was changed.
+        ContractError: the name is not allowed.
+    """
+    home = find_home(name)
+    if home.exists:
+        instance = home.read()
+        if gateway_port in (None, instance.ports.gateway):
+            return instance
+        ports = instance.ports.model_copy(update={"gateway": _require_free(gateway_port, "gateway")})
+        instance = instance.model_copy(update={"ports": ports})
+    else:
+        preferred = PREFERRED if (name, purpose) == (DEFAULT, "user") else {}
+        ports = _choose_ports({**preferred, **({"gateway": gateway_port} if gateway_port else {})})
+        instance = Instance(name=name, purpose=purpose, ports=ports, manifests=home.manifests)
+    home.folder.mkdir(parents=True, exist_ok=True)
+    home.folder.chmod(0o700)
+    write_atomically(home.record, instance.model_dump_json(indent=2) + "\n", mode=0o600)
+    return instance
+
+
+def _choose_ports(preferred: dict[str, int]) -> InstancePorts:
+    """Return a port for each role. The gateway's is what users type, so where it is taken they are asked."""
+    taken = {port for home in list_homes() for port in home.read().ports.model_dump().values()}
+    chosen: dict[str, int] = {}
+    for role in InstancePorts.model_fields:
+        port = preferred.get(role)
+        if role == "gateway" and port is not None:
+            _require_free(port, role)
+        elif port is None or port in taken or not is_free(port):
+            port = choose_port(taken)
+        chosen[role] = port
+        taken.add(port)
+    return InstancePorts(**chosen)
+
+
+def _require_free(port: int, role: str) -> int:
+    if not is_free(port):
+        raise PortTaken(port, role)
+    return port

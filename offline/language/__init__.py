@@ -1,0 +1,1 @@
+"""Pulumi's Python language host: runs programs and policy packs for the engine."""
