@@ -78,13 +78,14 @@ def hold(quantities: Mapping[Unit, int], prices: Mapping[Unit, int]) -> int:
 
 def _cost(quantities: Mapping[Unit, int], prices: Mapping[Unit, int]) -> int:
     """Return the exact cost in millionths of a nano-dollar."""
+    for unit, price in prices.items():
+        if price < 0:
+            raise ValueError(f"{unit}: a price is never negative, but {price} was given")
     for unit, quantity in quantities.items():
         if quantity < 0:
             raise ValueError(f"{unit}: a quantity is never negative, but {quantity} was given")
         if quantity and unit not in prices:
             raise ValueError(f"{unit}: {quantity} were given, but they have no price")
-        if prices.get(unit, 0) < 0:
-            raise ValueError(f"{unit}: a price is never negative, but {prices[unit]} was given")
     return sum(quantity * prices[unit] for unit, quantity in quantities.items() if quantity)
 
 

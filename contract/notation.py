@@ -7,7 +7,7 @@ A key that stands twice is refused, where the usual parsers keep the last.
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Never
+from typing import Never, cast
 
 import yaml
 
@@ -37,8 +37,8 @@ def parse_yaml(text: str, source: str) -> object:
             raise ContractError(source, [Problem("", f"{NOTHING} (an empty document)", "a mapping")])
         return _construct(node, "", source)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        _refuse_text(source, "YAML", mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, str(error.problem))
+        mark = cast("yaml.Mark", error.problem_mark)  # the scanner, parser and composer always set it
+        _refuse_text(source, "YAML", mark.line + 1, mark.column + 1, str(error.problem))
     except yaml.reader.ReaderError as error:
         before = text[: int(error.position)]
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")

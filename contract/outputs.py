@@ -37,7 +37,7 @@ class BillingDatabase(Model):
     name: Text
     """Name of the database."""
     secret: SecretName
-    """Secret with the credentials of the database's administrator, who creates the other roles."""
+    """Secret of the role that creates the other roles and migrates the schema."""
 
 
 class SecretNames(Model):

@@ -102,7 +102,7 @@ def refuse(error: ValidationError, model: type[BaseModel], source: str, prefix: 
     root = SchemaNode.root(model)
     problems = [
         Problem(prefix + problem.field, problem.given, problem.allowed)
-        for details in error.errors(include_url=False)
+        for details in error.errors()
         for problem in _explain(details, root)
     ]
     # Each branch of a union reports the same problem: say it once.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 
 import pulumi
 import pulumi_aws as aws
@@ -26,15 +26,13 @@ from infra.providers import make_providers
 environment = pulumi.get_stack()
 settings = read_stack_settings(environment)
 instance = read_instance_here()
-refuse_underpriced(read_catalog(), settings, datetime.datetime.now(datetime.UTC))
+refuse_underpriced(read_catalog(), settings, dt.datetime.now(dt.UTC))
 
 providers = make_providers(settings, environment, instance)
 account = aws.get_caller_identity_output(opts=providers.invoke_options).account_id
 zones = aws.get_availability_zones(state="available", opts=providers.invoke_options).names[: settings.network.zones]
 
-network = Network(
-    "network", cidr=settings.network.cidr, zones=zones, gateway_port=instance.ports.gateway, opts=providers.options
-)
+network = Network("network", cidr=settings.network.cidr, zones=zones, opts=providers.options)
 cluster = Cluster(
     "cluster",
     version=settings.cluster.version,
@@ -61,7 +59,6 @@ load_balancer = LoadBalancer(
     vpc_id=network.vpc.id,
     subnet_ids=[subnet.id for subnet in network.public_subnets],
     security_group_id=network.load_balancer_group.id,
-    gateway_port=instance.ports.gateway,
     idle_timeout_seconds=settings.load_balancer.idle_timeout_seconds,
     deletion_protection=settings.deletion_protection,
     opts=providers.options,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 
 import pulumi
 
@@ -12,7 +12,7 @@ from contract.problems import ContractError
 from infra.settings import Settings
 
 
-def refuse_underpriced(catalog: Catalog, settings: Settings, moment: datetime.datetime) -> None:
+def refuse_underpriced(catalog: Catalog, settings: Settings, moment: dt.datetime) -> None:
     """Check every model of the catalog against the environment's pools.
 
     Raises:

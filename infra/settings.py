@@ -6,7 +6,6 @@ registered.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
@@ -14,13 +13,37 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from contract.base import Account, Items, Model, Name, matching
 from contract.money import Usd
+from contract.notation import parse_json
 from contract.problems import Problem, ProblemsError, describe_given, refuse
 from infra.subnets import check_network
 
 PROJECT = "faregate"
 
 # What CloudWatch Logs accepts, in days.
-RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
+RETENTION_DAYS = (
+    1,
+    3,
+    5,
+    7,
+    14,
+    30,
+    60,
+    90,
+    120,
+    150,
+    180,
+    365,
+    400,
+    545,
+    731,
+    1096,
+    1827,
+    2192,
+    2557,
+    2922,
+    3288,
+    3653,
+)
 
 
 class NetworkSettings(Model):
@@ -41,7 +64,7 @@ class NetworkSettings(Model):
 class ClusterSettings(Model):
     """The Kubernetes control plane."""
 
-    version: Annotated[str, matching(r"^1\.\d{2}$", "a Kubernetes minor version, quoted, like \"1.33\"")]
+    version: Annotated[str, matching(r"^1\.[0-9]{2}$", 'a Kubernetes minor version, quoted, like "1.33"')]
     """Kubernetes minor version."""
 
 
@@ -77,9 +100,15 @@ class GpuPoolSettings(Model):
 class DatabaseSettings(Model):
     """The billing database."""
 
-    name: Name
-    """Database name in Postgres."""
-    engine_version: Annotated[str, matching(r"^18(\.\d+)?$", "a version of Postgres 18, quoted, like \"18.1\"")]
+    name: Annotated[
+        str,
+        matching(
+            r"^[a-z][a-z0-9_]{0,62}$",
+            "a database name: 1 to 63 lower-case letters, digits and underscores that starts with a letter",
+        ),
+    ]
+    """Database name in Postgres; RDS accepts no hyphen."""
+    engine_version: Annotated[str, matching(r"^18(\.[0-9]+)?$", 'a version of Postgres 18, quoted, like "18.1"')]
     """Postgres version; the ledger is written for 18."""
     instance_class: Annotated[str, matching(r"^db\.[a-z0-9]+\.[a-z0-9]+$", "an RDS instance class, like db.t4g.small")]
     storage_gib: int = Field(ge=20, le=65536)
@@ -126,7 +155,7 @@ class Settings(Model):
     """What runs the containers."""
     account: Account
     """The only account that this stack may be applied to."""
-    region: Annotated[str, matching(r"^[a-z]{2}(-[a-z]+)+-\d$", "an AWS region, like eu-central-1")]
+    region: Annotated[str, matching(r"^[a-z]{2}(-[a-z]+)+-[0-9]$", "an AWS region, like eu-central-1")]
     network: NetworkSettings
     cluster: ClusterSettings
     gpu_pools: Annotated[Items[GpuPoolSettings], Field(min_length=1)]
@@ -152,16 +181,19 @@ def parse_settings(config: Mapping[str, str], source: str) -> Settings:
         ContractError: names `source`, each wrong field, what was given and what is allowed.
     """
     prefix = f"{PROJECT}:"
-    values = {key.removeprefix(prefix): _parse(value) for key, value in config.items() if key.startswith(prefix)}
+    values = {
+        key.removeprefix(prefix): _parse(value, f"{source}: {key}")
+        for key, value in config.items()
+        if key.startswith(prefix)
+    }
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
         raise refuse(error, Settings, source, prefix=prefix) from None
 
 
-def _parse(value: str) -> object:
+def _parse(value: str, source: str) -> object:
     """Structured settings and booleans arrive as JSON; every other top-level setting is text."""
     if value[:1] in ("{", "[") or value in ("true", "false"):
-        return json.loads(value)
+        return parse_json(value, source)
     return value
-

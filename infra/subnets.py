@@ -12,6 +12,9 @@ import ipaddress
 PREFIXES = range(16, 21)
 """Allowed prefix lengths of a VPC: larger than /16 is refused by AWS, smaller than /20 leaves pods without addresses."""
 
+PRIVATE = tuple(map(ipaddress.IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
+"""RFC 1918. `is_private` of the standard library also means loopback, link-local and reserved networks."""
+
 MOST_ZONES = 4
 """Blocks that an address space is cut into; fixed, so that a third zone never moves the first two."""
 
@@ -31,12 +34,16 @@ def check_network(cidr: str) -> ipaddress.IPv4Network:
     Raises:
         ValueError: not a private IPv4 network of an allowed size; the text says what is allowed.
     """
-    allowed = f"a private IPv4 network with a prefix length of {PREFIXES.start} to {PREFIXES.stop - 1}, like 10.40.0.0/16"
+    allowed = (
+        f"a private IPv4 network with a prefix length of {PREFIXES.start} to {PREFIXES.stop - 1}, like 10.40.0.0/16"
+    )
     try:
         network = ipaddress.IPv4Network(cidr)
     except ValueError as error:
         raise ValueError(f"{allowed} ({error})") from None
-    if network.prefixlen not in PREFIXES or not network.is_private:
+    # AWS reads the text as it is, so a netmask in place of the prefix length is no other way to write it.
+    is_plain = cidr == str(network)
+    if not is_plain or network.prefixlen not in PREFIXES or not any(map(network.subnet_of, PRIVATE)):
         raise ValueError(allowed)
     return network
 

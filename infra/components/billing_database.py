@@ -11,7 +11,7 @@ from infra.settings import DatabaseSettings
 
 
 class BillingDatabase(pulumi.ComponentResource):
-    """Postgres on RDS: encrypted, not reachable from the internet, its master password kept by AWS and seen by nobody."""
+    """Postgres on RDS: encrypted, not reachable from the internet; AWS keeps its master password, nobody sees it."""
 
     def __init__(
         self,
@@ -51,7 +51,8 @@ class BillingDatabase(pulumi.ComponentResource):
             backup_retention_period=settings.backup_days,
             deletion_protection=deletion_protection,
             skip_final_snapshot=not deletion_protection,
-            final_snapshot_identifier=f"{settings.name}-final" if deletion_protection else None,
+            # Where one of that name is left already, AWS refuses the deletion and nothing is lost.
+            final_snapshot_identifier=f"{pulumi.get_project()}-{pulumi.get_stack()}-{settings.name}-final",
             opts=own,
         )
         self.register_outputs({"identifier": self.instance.identifier})

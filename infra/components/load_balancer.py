@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_aws as aws
 
+from infra.components.network import GATEWAY_PORT
+
 
 class LoadBalancer(pulumi.ComponentResource):
     """An application load balancer in front of the gateways."""
@@ -18,7 +20,6 @@ class LoadBalancer(pulumi.ComponentResource):
         vpc_id: pulumi.Input[str],
         subnet_ids: Sequence[pulumi.Input[str]],
         security_group_id: pulumi.Input[str],
-        gateway_port: int,
         idle_timeout_seconds: int,
         deletion_protection: bool,
         opts: pulumi.ResourceOptions | None = None,
@@ -30,7 +31,6 @@ class LoadBalancer(pulumi.ComponentResource):
             vpc_id: the network.
             subnet_ids: public subnets in at least two zones.
             security_group_id: who may connect.
-            gateway_port: port that the gateways listen on.
             idle_timeout_seconds: a connection without bytes for this long is closed.
             deletion_protection: AWS refuses to delete it.
             opts: options; must bring the AWS provider.
@@ -50,7 +50,7 @@ class LoadBalancer(pulumi.ComponentResource):
         self.targets = aws.lb.TargetGroup(
             name,
             vpc_id=vpc_id,
-            port=gateway_port,
+            port=GATEWAY_PORT,
             protocol="HTTP",
             target_type="ip",
             health_check={"path": "/readyz", "protocol": "HTTP", "matcher": "200", "interval": 5, "timeout": 2},

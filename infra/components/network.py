@@ -7,9 +7,12 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_aws as aws
 
+from infra.names import name_tag
 from infra.subnets import divide
 
 ANYWHERE = "0.0.0.0/0"
+GATEWAY_PORT = 8000
+"""Port that a gateway listens on inside of its container."""
 POSTGRES_PORT = 5432
 
 
@@ -22,7 +25,6 @@ class Network(pulumi.ComponentResource):
         *,
         cidr: str,
         zones: Sequence[str],
-        gateway_port: int,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Make the network.
@@ -31,7 +33,6 @@ class Network(pulumi.ComponentResource):
             name: logical name.
             cidr: the VPC's address space, as `infra.subnets` allows it.
             zones: names of the availability zones to span.
-            gateway_port: port that the gateways listen on, opened to the load balancer alone.
             opts: options; must bring the AWS provider.
         """
         super().__init__("faregate:infra:Network", name, None, opts)
@@ -41,37 +42,37 @@ class Network(pulumi.ComponentResource):
             cidr_block=cidr,
             enable_dns_support=True,
             enable_dns_hostnames=True,
-            tags={"Name": f"{name}-vpc"},
+            tags=name_tag(name),
             opts=own,
         )
         blocks = dict(zip(zones, divide(cidr, len(zones)), strict=True))
-        self.public_subnets = [self._subnet(name, "public", zone, block.public) for zone, block in blocks.items()]
-        self.private_subnets = [self._subnet(name, "private", zone, block.private) for zone, block in blocks.items()]
-        self.database_subnets = [self._subnet(name, "database", zone, block.database) for zone, block in blocks.items()]
+        self.public_subnets = [self._subnet("public", zone, block.public) for zone, block in blocks.items()]
+        self.private_subnets = [self._subnet("private", zone, block.private) for zone, block in blocks.items()]
+        self.database_subnets = [self._subnet("database", zone, block.database) for zone, block in blocks.items()]
         self._route_to_internet(name)
 
         self.load_balancer_group = self._group("load-balancer", "The only thing that the internet reaches")
         self.gateway_group = self._group("gateway", "Gateways: reached by the load balancer alone")
         self.database_group = self._group("database", "The billing database: reached by gateways alone")
         self._allow("internet-to-load-balancer", self.load_balancer_group, 80, cidr=ANYWHERE)
-        self._connect("load-balancer-to-gateway", self.load_balancer_group, self.gateway_group, gateway_port)
+        self._connect("load-balancer-to-gateway", self.load_balancer_group, self.gateway_group, GATEWAY_PORT)
         self._connect("gateway-to-database", self.gateway_group, self.database_group, POSTGRES_PORT)
         self.register_outputs({"vpc_id": self.vpc.id})
 
-    def _subnet(self, name: str, kind: str, zone: str, cidr: str) -> aws.ec2.Subnet:
+    def _subnet(self, kind: str, zone: str, cidr: str) -> aws.ec2.Subnet:
         return aws.ec2.Subnet(
             f"{kind}-{zone}",
             vpc_id=self.vpc.id,
             availability_zone=zone,
             cidr_block=cidr,
-            tags={"Name": f"{name}-{kind}-{zone}"},
+            tags=name_tag(f"{kind}-{zone}"),
             opts=pulumi.ResourceOptions(parent=self),
         )
 
     def _route_to_internet(self, name: str) -> None:
         own = pulumi.ResourceOptions(parent=self)
-        gateway = aws.ec2.InternetGateway(name, vpc_id=self.vpc.id, tags={"Name": name}, opts=own)
-        table = aws.ec2.RouteTable("public", vpc_id=self.vpc.id, tags={"Name": f"{name}-public"}, opts=own)
+        gateway = aws.ec2.InternetGateway(name, vpc_id=self.vpc.id, tags=name_tag(name), opts=own)
+        table = aws.ec2.RouteTable("public", vpc_id=self.vpc.id, tags=name_tag("public"), opts=own)
         aws.ec2.Route(
             "internet", route_table_id=table.id, destination_cidr_block=ANYWHERE, gateway_id=gateway.id, opts=own
         )
@@ -83,7 +84,7 @@ class Network(pulumi.ComponentResource):
             name,
             vpc_id=self.vpc.id,
             description=description,
-            tags={"Name": name},
+            tags=name_tag(name),
             opts=pulumi.ResourceOptions(parent=self),
         )
 
@@ -98,9 +99,7 @@ class Network(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def _connect(
-        self, name: str, source: aws.ec2.SecurityGroup, destination: aws.ec2.SecurityGroup, port: int
-    ) -> None:
+    def _connect(self, name: str, source: aws.ec2.SecurityGroup, destination: aws.ec2.SecurityGroup, port: int) -> None:
         own = pulumi.ResourceOptions(parent=self)
         aws.vpc.SecurityGroupEgressRule(
             name,

@@ -2,6 +2,8 @@
 
 import importlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ NAMES = ["catalog.schema.json", "instance.schema.json", "outputs.schema.json", "
 
 def find_errors(schema_name: str, document: object) -> list[str]:
     validator = importlib.import_module("jsonschema").Draft202012Validator
-    schema = json.loads((SCHEMAS / schema_name).read_text())
+    schema = json.loads(render_schemas()[schema_name])
     validator.check_schema(schema)
     return [error.json_path for error in validator(schema).iter_errors(document)]
 
@@ -104,6 +106,15 @@ def test_writing_heals_what_is_stale(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert capsys.readouterr().out == "wrote: catalog.schema.json\nremoved: old.schema.json\n"
     assert find_stale(tmp_path) == []
     assert sorted(path.name for path in tmp_path.iterdir()) == NAMES
+
+
+@pytest.mark.parametrize(
+    ("option", "output"), [("--check", ""), ("--help", "usage: python -m contract [-h] [--check]\n")]
+)
+def test_the_command_runs_as_documented(repository: Path, option: str, output: str) -> None:
+    command = [sys.executable, "-m", "contract", option]
+    run = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout[: len(output) or None], run.stderr) == (0, output, "")
 
 
 def test_schemas_end_in_a_newline() -> None:
