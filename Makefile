@@ -6,6 +6,8 @@ PYTHON ?= python3
 ENV ?= local
 INSTANCE ?= local
 PORT ?=
+# Who an instance belongs to; clean-up after tests removes only what is marked `test`.
+PURPOSE ?= user
 
 BIN := .venv/bin
 OFFLINE := $(BIN)/python -P -m offline
@@ -18,7 +20,7 @@ help: ## Show this list
 
 .PHONY: up down clean status doctor logs preview
 up: tools ## Bring `local` up on this machine, or heal it
-	@$(OFFLINE) up $(WHERE) --port '$(PORT)'
+	@$(OFFLINE) up $(WHERE) --port '$(PORT)' --purpose '$(PURPOSE)'
 
 down: tools ## Remove one instance; the cache is kept
 	@$(OFFLINE) down $(WHERE)
@@ -45,7 +47,7 @@ tools: .venv/.ready ## Install the Python packages into .venv
 	@PYTHON='$(PYTHON)' requirements/install
 
 lock: tools ## Write the lock files anew with the newest versions allowed
-	@requirements/compile
+	@requirements/compile --upgrade
 
 .PHONY: generate check format
 generate: tools ## Write every generated file anew

@@ -1,0 +1,129 @@
+"""Instances of the tests' own, used as a user would: `make`, and the real tools after `source offline/activate`."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shlex
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import psutil
+import pytest
+
+from contract.instance import Instance
+from contract.outputs import Outputs
+from offline.instance import Home, find_home
+from offline.simulation import endpoint_of
+from offline.stack_file import read_settings
+
+REPOSITORY = Path(__file__).parents[2]
+
+Completed = subprocess.CompletedProcess[str]
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One instance of `local`."""
+
+    name: str
+
+    @property
+    def home(self) -> Home:
+        return find_home(self.name)
+
+    @property
+    def instance(self) -> Instance:
+        return self.home.read()
+
+    def make(self, target: str, *, check: bool = True) -> Completed:
+        """Run `make TARGET` for this instance."""
+        command = ["make", "--no-print-directory", target, f"INSTANCE={self.name}", "PURPOSE=test"]
+        return run(command, check=check)
+
+    def shell(self, command: str, *, check: bool = True, **variables: str) -> Completed:
+        """Run a command in bash as after `source offline/activate`."""
+        script = f"source offline/activate && {command}"
+        return run(["bash", "-c", script], check=check, INSTANCE=self.name, **variables)
+
+    def outputs(self) -> Outputs:
+        return Outputs.model_validate(json.loads(self.shell("pulumi stack output --json -s local").stdout))
+
+    def resources(self) -> dict[str, tuple[str, dict[str, Any]]]:
+        """Return the id and the inputs of each resource of AWS and Kubernetes in the stack's state, by URN."""
+        exported = json.loads(self.shell("pulumi stack export -s local").stdout)
+        return {
+            resource["urn"]: (resource["id"], resource["inputs"])
+            for resource in exported["deployment"].get("resources", [])
+            if resource["type"].startswith(("aws:", "kubernetes:"))
+        }
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client of the simulated AWS."""
+        return boto3.client(  # type: ignore[call-overload]
+            service,
+            endpoint_url=endpoint_of(self.instance.ports.simulation),
+            region_name=read_settings("local").region,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+
+    def simulation_process(self) -> psutil.Process:
+        return psutil.Process(json.loads(self.home.simulation_record.read_text())["pid"])
+
+    def write_config(self, path: Path, change: Callable[[dict[str, Any]], None]) -> str:
+        """Write a changed copy of the stack's configuration; return the option that names it."""
+        import yaml  # noqa: PLC0415
+
+        document = yaml.safe_load((REPOSITORY / "stacks" / "Pulumi.local.yaml").read_text())
+        change(document["config"])
+        path.write_text(yaml.safe_dump(document))
+        return f"--config-file {shlex.quote(str(path))}"
+
+
+def run(command: list[str], *, check: bool = True, **variables: str) -> Completed:
+    """Run a command at the repository's root; a failure that was not expected shows what it printed."""
+    ambient = {key: value for key, value in os.environ.items() if key not in ("INSTANCE", "MAKEFLAGS", "MAKELEVEL")}
+    ended = subprocess.run(
+        command, cwd=REPOSITORY, env={**ambient, **variables}, capture_output=True, text=True, check=False
+    )
+    if check and ended.returncode != 0:
+        pytest.fail(f"{shlex.join(command)} ended with {ended.returncode}:\n{ended.stdout}\n{ended.stderr}")
+    return ended
+
+
+def list_processes(instance: str) -> list[str]:
+    """Return the command lines of processes that work for an instance."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if str(find_home(instance).folder) in process.environ().get("FAREGATE_INSTANCE", ""):
+                found.append(" ".join(process.cmdline()))
+        except (psutil.AccessDenied, psutil.NoSuchProcess, psutil.ZombieProcess):
+            continue
+    return found
+
+
+@pytest.fixture
+def new_environment() -> Iterator[Environment]:
+    """An instance that does not exist yet; whatever the test makes of it is removed."""
+    environment = Environment(f"t{secrets.token_hex(4)}")
+    yield environment
+    environment.make("down")
+    assert not environment.home.folder.exists()
+    assert list_processes(environment.name) == []
+
+
+@pytest.fixture(scope="session")
+def environment() -> Iterator[Environment]:
+    """An instance that is up. A test that changes it brings it back."""
+    environment = Environment(f"t{secrets.token_hex(4)}")
+    environment.make("up")
+    yield environment
+    environment.make("down")
+    assert not environment.home.folder.exists()

@@ -1,0 +1,75 @@
+"""`ansible-playbook playbooks/site.yml`, natively: secrets are filled, once, and their values are nowhere else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .conftest import Environment
+
+SITE = "ansible-playbook playbooks/site.yml"
+
+
+def test_secrets_get_values_that_only_their_owner_can_read(environment: Environment) -> None:
+    printed = environment.shell(SITE).stdout
+
+    kept = _read_kept(environment)
+    names = environment.outputs().secrets.model_dump()
+    secretsmanager = environment.client("secretsmanager")
+    filled = {role: secretsmanager.get_secret_value(SecretId=name)["SecretString"] for role, name in names.items()}
+    assert filled == kept
+    assert len(set(kept.values())) == len(names) == 4
+    assert min(map(len, kept.values())) == 40
+    assert {oct(path.stat().st_mode & 0o777) for path in _folder(environment).iterdir()} == {"0o600"}
+    assert "failed=0" in printed
+
+
+def test_no_value_enters_the_state_the_logs_or_the_output(environment: Environment) -> None:
+    printed = environment.shell(f"{SITE} -vvv").stdout
+    exported = environment.shell("pulumi stack export -s local --show-secrets").stdout
+
+    texts = [printed, exported, *(path.read_text(errors="replace") for path in _list_other_files(environment))]
+    values = _read_kept(environment).values()
+    assert len(values) == 4
+    assert not [value for value in values for text in texts if value in text]
+
+
+def test_a_second_run_changes_nothing_in_either_tool(environment: Environment) -> None:
+    environment.shell(SITE)
+
+    assert "changed=0" in environment.shell(SITE).stdout
+    environment.shell("pulumi preview -s local --expect-no-changes")
+
+
+def test_a_simulation_that_forgot_gets_the_same_values_again(environment: Environment) -> None:
+    environment.shell(SITE)
+    before = _read_kept(environment)
+    environment.simulation_process().kill()
+    environment.simulation_process().wait(10)
+
+    environment.make("up")
+    environment.shell(SITE)
+
+    name = environment.outputs().secrets.billing_database_gateway
+    value = environment.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"]
+    assert value == before["billing_database_gateway"]
+
+
+def test_an_environment_that_can_not_be_read_stops_the_play(environment: Environment) -> None:
+    ended = environment.shell(f"ENV=prod {SITE}", check=False)
+
+    assert ended.returncode != 0
+    assert "no stack named 'prod' found" in ended.stdout + ended.stderr
+    assert "PLAY RECAP" not in ended.stdout
+
+
+def _folder(environment: Environment) -> Path:
+    return environment.home.folder / "secrets"
+
+
+def _read_kept(environment: Environment) -> dict[str, str]:
+    return {path.name: path.read_text().strip() for path in _folder(environment).iterdir()}
+
+
+def _list_other_files(environment: Environment) -> list[Path]:
+    paths = [path for path in environment.home.folder.rglob("*") if path.is_file()]
+    return [path for path in paths if _folder(environment) not in path.parents]

@@ -1,0 +1,220 @@
+"""The Pulumi engine against the simulated AWS: up, changes, drift, loss, and an interrupted up."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from offline.simulation import is_running
+
+from .conftest import REPOSITORY, Environment, list_processes, run
+from .inventory import list_everything
+
+UP = "pulumi up -s local --yes --skip-preview --non-interactive"
+
+
+def test_up_ends_with_outputs_that_the_contract_accepts(environment: Environment) -> None:
+    outputs = environment.outputs()
+
+    assert outputs.instance == environment.name
+    assert outputs.gateway_url.endswith(f":{environment.instance.ports.gateway}")
+    buckets = [bucket["Name"] for bucket in environment.client("s3").list_buckets()["Buckets"]]
+    assert outputs.model_store == f"s3://{buckets[0]}"
+    assert {secret["Name"] for secret in environment.client("secretsmanager").list_secrets()["SecretList"]} >= set(
+        outputs.secrets.model_dump().values()
+    )
+
+
+def test_no_output_holds_an_aws_host(environment: Environment) -> None:
+    printed = environment.shell("pulumi stack output --json -s local").stdout
+
+    assert environment.name in printed
+    assert "amazonaws.com" not in printed
+
+
+def test_an_unchanged_up_changes_nothing(environment: Environment) -> None:
+    before = list_everything(environment.client)
+
+    printed = environment.shell(f"{UP} --expect-no-changes").stdout
+
+    assert "unchanged" in printed
+    assert list_everything(environment.client) == before
+
+
+def test_a_second_make_up_changes_nothing_and_says_so(environment: Environment) -> None:
+    before = environment.resources()
+
+    printed = environment.make("up").stdout
+
+    assert " unchanged" in printed
+    assert "created" not in printed
+    assert environment.resources() == before
+
+
+def test_status_is_healthy_and_names_the_parts(environment: Environment) -> None:
+    printed = environment.make("status").stdout
+
+    assert "simulated AWS" in printed
+    assert "not ok" not in printed
+
+
+def test_a_changed_setting_updates_in_place(environment: Environment, tmp_path: Path) -> None:
+    [group] = environment.client("logs").describe_log_groups()["logGroups"]
+
+    def keep_longer(config: dict[str, Any]) -> None:
+        config["faregate:logs"]["retention_days"] = 14
+
+    option = environment.write_config(tmp_path / "Pulumi.local.yaml", keep_longer)
+    changed = environment.shell(f"{UP} {option}").stdout
+    [updated] = environment.client("logs").describe_log_groups()["logGroups"]
+    environment.shell(UP)
+
+    assert "~ 1 updated" in changed
+    assert updated["retentionInDays"] == 14
+    assert updated["logGroupName"] == group["logGroupName"]
+    assert environment.client("logs").describe_log_groups()["logGroups"] == [group]
+
+
+def test_another_instance_type_replaces_the_node_group(environment: Environment, tmp_path: Path) -> None:
+    eks = environment.client("eks")
+    [cluster] = eks.list_clusters()["clusters"]
+    [old] = eks.list_nodegroups(clusterName=cluster)["nodegroups"]
+
+    def grow(config: dict[str, Any]) -> None:
+        config["faregate:gpu_pools"][0]["instance_types"] = ["g6.2xlarge"]
+
+    option = environment.write_config(tmp_path / "Pulumi.local.yaml", grow)
+    changed = environment.shell(f"{UP} {option}").stdout
+    [new] = eks.list_nodegroups(clusterName=cluster)["nodegroups"]
+    described = eks.describe_nodegroup(clusterName=cluster, nodegroupName=new)["nodegroup"]
+    environment.shell(UP)
+
+    assert "+-1 replaced" in changed
+    assert new != old
+    assert described["instanceTypes"] == ["g6.2xlarge"]
+
+
+def test_drift_is_found_named_and_healed(environment: Environment) -> None:
+    bucket = environment.outputs().model_store.removeprefix("s3://")
+    s3, ec2 = environment.client("s3"), environment.client("ec2")
+    s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": [{"Key": "project", "Value": "mallory"}]})
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
+    [rule] = [
+        resource_id
+        for urn, (resource_id, _) in environment.resources().items()
+        if urn.endswith("::internet-to-load-balancer")
+    ]
+    [group] = ec2.describe_security_group_rules(SecurityGroupRuleIds=[rule])["SecurityGroupRules"]
+    ec2.revoke_security_group_ingress(GroupId=group["GroupId"], SecurityGroupRuleIds=[rule])
+
+    found = environment.shell("pulumi refresh -s local --preview-only --diff --non-interactive").stdout
+    healed = environment.make("up").stdout
+
+    assert "mallory" in found
+    assert "Suspended" in found
+    assert "internet-to-load-balancer" in found
+    assert "1 created" in healed
+    assert "2 updated" in healed
+    assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+    tags = {tag["Key"]: tag["Value"] for tag in s3.get_bucket_tagging(Bucket=bucket)["TagSet"]}
+    assert tags == {"project": "faregate", "environment": "local", "managed-by": "pulumi"}
+    environment.shell("pulumi preview -s local --expect-no-changes")
+
+
+def test_a_lost_simulation_is_noticed_and_healed(environment: Environment) -> None:
+    before = len(environment.resources())
+    environment.simulation_process().kill()
+    environment.simulation_process().wait(10)
+
+    status = environment.make("status", check=False)
+    healed = environment.make("up").stdout
+
+    assert status.returncode != 0
+    assert "does not answer" in status.stdout
+    assert "started" in healed
+    assert is_running(environment.home)
+    assert len(environment.resources()) == before
+    assert environment.client("s3").list_buckets()["Buckets"]
+    environment.make("status")
+
+
+def test_an_up_killed_halfway_is_healed_and_makes_nothing_twice(new_environment: Environment) -> None:
+    command = ["make", "up", f"INSTANCE={new_environment.name}", "PURPOSE=test"]
+    process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, start_new_session=True)
+    _wait_until(lambda: _count_own_vpcs(new_environment) > 0)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(10)
+    half = new_environment.resources()
+
+    busy = new_environment.shell(UP, check=False)
+    new_environment.make("up")
+
+    assert "locked" in busy.stdout + busy.stderr
+    assert len(new_environment.resources()) > len(half)
+    assert _count_own_vpcs(new_environment) == 1
+    assert len(new_environment.client("s3").list_buckets()["Buckets"]) == 1
+    assert len(new_environment.client("iam").list_roles()["Roles"]) == 2
+    new_environment.make("status")
+
+
+def test_destroy_leaves_nothing(new_environment: Environment) -> None:
+    new_environment.make("up")
+    bucket = new_environment.outputs().model_store.removeprefix("s3://")
+    new_environment.client("s3").put_object(Bucket=bucket, Key="artifact", Body=b"weights")
+    full = list_everything(new_environment.client)
+
+    new_environment.shell("pulumi destroy -s local --yes --skip-preview --non-interactive")
+    left = list_everything(new_environment.client)
+
+    assert all(full.values()), "every kind of resource is there before"
+    assert {kind: names for kind, names in left.items() if names} == {}
+    assert [path for path in new_environment.home.manifests.rglob("*") if path.is_file()] == []
+    assert new_environment.resources() == {}
+
+
+def test_an_interrupted_command_leaves_no_plugin_behind(new_environment: Environment) -> None:
+    command = ["make", "up", f"INSTANCE={new_environment.name}", "PURPOSE=test"]
+    process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, start_new_session=True)
+    _wait_until(lambda: _count_own_vpcs(new_environment) > 0)
+    os.killpg(process.pid, signal.SIGINT)
+    process.wait(60)
+
+    _wait_until(lambda: not any("offline.aws" in line for line in list_processes(new_environment.name)))
+    assert process.returncode != 0
+    new_environment.make("up")
+    new_environment.make("status")
+
+
+def test_the_checkout_stays_clean(environment: Environment) -> None:
+    before = run(["git", "status", "--porcelain"]).stdout
+
+    environment.make("up")
+    environment.shell("pulumi preview -s local")
+
+    assert run(["git", "status", "--porcelain"]).stdout == before
+    assert run(["git", "diff", "--stat", "stacks"]).stdout == ""
+
+
+def _count_own_vpcs(environment: Environment) -> int:
+    """Count VPCs but the one that every account has from the beginning."""
+    if not environment.home.exists or not is_running(environment.home):
+        return 0
+    try:
+        vpcs = environment.client("ec2").describe_vpcs()["Vpcs"]
+    except ClientError as error:
+        pytest.fail(str(error))
+    return sum(not vpc["IsDefault"] for vpc in vpcs)
+
+
+def _wait_until(condition: Any, seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition never came true"
+        time.sleep(0.05)
