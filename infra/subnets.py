@@ -10,7 +10,7 @@ import dataclasses
 import ipaddress
 
 PREFIXES = range(16, 21)
-"""Allowed prefix lengths of a VPC: larger than /16 is refused by AWS, smaller than /20 leaves pods without addresses."""
+"""Allowed prefix lengths of a VPC: larger than /16 is refused by AWS, smaller than /20 leaves pods no addresses."""
 
 PRIVATE = tuple(map(ipaddress.IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
 """RFC 1918. `is_private` of the standard library also means loopback, link-local and reserved networks."""

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 import sys
 
-from offline.commands import main
+from offline.command_line import main
 
 sys.exit(main())

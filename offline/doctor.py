@@ -66,7 +66,7 @@ def _check_pulumi() -> str:
     found = pulumi_cli.find_cli()
     if found:
         return f"{found.path} (from {found.origin})"
-    return f"not here yet: downloaded, or built with {pulumi_cli.check_go()} (about 5 minutes, once on a machine)"
+    return f"not here yet: {pulumi_cli.plan()}"
 
 
 def _check_memory() -> str:

@@ -6,6 +6,7 @@ One table for people's shells and for our own subprocesses, so that what `make u
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 from collections.abc import Mapping
@@ -22,21 +23,22 @@ PASSPHRASE = "faregate-local"  # noqa: S105
 """Documented and no secret: the state of a simulated environment holds no secret value."""
 
 # Whatever a real account is reached with, and whatever could point our tools elsewhere.
-UNSET_PREFIXES = ("AWS_", "PULUMI_")
+UNSET_PREFIXES = ("AWS_", "PULUMI_", "FAREGATE_")
 UNSET = frozenset({"KUBECONFIG"})
 
 
-def compose(
-    home: Home, instance: Instance, cli: Cli, region: str, ambient: Mapping[str, str]
-) -> dict[str, str | None]:
+def compose(home: Home, instance: Instance, cli: Cli, region: str, ambient: Mapping[str, str]) -> dict[str, str | None]:
     """Return the variables to set, and with `None` those to unset, on top of the ambient ones."""
     removed: dict[str, str | None] = {
         name: None for name in sorted(ambient) if name.startswith(UNSET_PREFIXES) or name in UNSET
     }
-    folders = [str(REPOSITORY / "offline" / "bin"), str(cli.path.parent), str(Path(sys.executable).parent)]
-    rest = [folder for folder in ambient.get("PATH", os.defpath).split(os.pathsep) if folder not in folders]
+    # The CLI comes last: its folder may be one like /usr/bin, whose other tools must not hide our own.
+    folders = [str(REPOSITORY / "offline" / "bin"), str(Path(sys.executable).parent), str(cli.path.parent)]
+    # Some tools read the one name, some the other.
+    reached_directly = ",".join(ambient.get(name, "") for name in ("NO_PROXY", "no_proxy"))
+    direct = _put_first(["127.0.0.1", "localhost"], reached_directly, ",")
     return removed | {
-        "PATH": os.pathsep.join([*folders, *rest]),
+        "PATH": _put_first(folders, ambient.get("PATH", os.defpath), os.pathsep),
         "INSTANCE": instance.name,
         "FAREGATE_INSTANCE": str(home.record),
         "FAREGATE_PYTHON": sys.executable,
@@ -56,6 +58,9 @@ def compose(
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
+        # The simulation and Pulumi's plugins are on loopback, where no proxy finds them.
+        "NO_PROXY": direct,
+        "no_proxy": direct,
     }
 
 
@@ -66,8 +71,17 @@ def apply(variables: Mapping[str, str | None], ambient: Mapping[str, str]) -> di
 
 
 def to_shell(variables: Mapping[str, str | None]) -> str:
-    """Return the lines that `offline/activate` evaluates: each goes through its function that can be undone."""
+    """Return the lines that `offline/activate` evaluates: each goes through its function that can be undone.
+
+    A name that no shell variable can have is left out: no shell holds it, and evaluated it could be a command.
+    """
     return "\n".join(
         f"_faregate_unset {name}" if value is None else f"_faregate_set {name} {shlex.quote(value)}"
         for name, value in variables.items()
+        if re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name)
     )
+
+
+def _put_first(items: list[str], rest: str, separator: str) -> str:
+    """Return a list as one text that begins with `items` and holds nothing twice."""
+    return separator.join(dict.fromkeys([*items, *filter(None, rest.split(separator))]))

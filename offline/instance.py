@@ -6,8 +6,8 @@ machine's, whichever clone made it.
 
 from __future__ import annotations
 
-import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,7 +17,8 @@ from pydantic import TypeAdapter, ValidationError
 from contract.documents import read_instance
 from contract.instance import Instance, InstanceName, InstancePorts
 from contract.problems import ContractError, Problem, describe_given
-from offline.cache import write_atomically
+from offline.cache import base_folder, write_atomically
+from offline.locks import hold
 from offline.ports import PortTaken, choose_port, is_free
 
 DEFAULT = "local"
@@ -68,8 +69,8 @@ class Home:
 
     @property
     def lock(self) -> Path:
-        """Held by the one command that may change the instance."""
-        return self.folder / "lock"
+        """Held by the one command that may change the instance. That may remove the folder, so it lies outside."""
+        return _locks() / self.folder.name
 
     @property
     def exists(self) -> bool:
@@ -85,12 +86,18 @@ class Home:
 
     def remove(self) -> None:
         """Forget everything. Removing twice is no error."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
 
 
 def state_root() -> Path:
     """Return the folder that holds every instance's."""
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "faregate"
+    return base_folder("XDG_STATE_HOME", ".local/state") / "faregate"
+
+
+def _locks() -> Path:
+    # No instance's name begins with a dot.
+    return state_root() / ".locks"
 
 
 def find_home(name: str) -> Home:
@@ -116,34 +123,38 @@ def make_instance(name: str, purpose: Literal["user", "test"], gateway_port: int
     """Return the instance, made if it does not exist; an existing one keeps its ports but for a new `gateway_port`.
 
     Raises:
-        PortTaken: the gateway's port is in use by something else; nothing was changed.
-        ContractError: the name is not allowed.
+        PortTaken: the gateway's port is in use by something else, or kept by an instance; nothing was changed.
+        ContractError: the name is not allowed, or an instance's record is damaged.
     """
     home = find_home(name)
-    if home.exists:
-        instance = home.read()
-        if gateway_port in (None, instance.ports.gateway):
-            return instance
-        ports = instance.ports.model_copy(update={"gateway": _require_free(gateway_port, "gateway")})
-        instance = instance.model_copy(update={"ports": ports})
-    else:
-        preferred = PREFERRED if (name, purpose) == (DEFAULT, "user") else {}
-        ports = _choose_ports({**preferred, **({"gateway": gateway_port} if gateway_port else {})})
-        instance = Instance(name=name, purpose=purpose, ports=ports, manifests=home.manifests)
-    home.folder.mkdir(parents=True, exist_ok=True)
-    home.folder.chmod(0o700)
-    write_atomically(home.record, instance.model_dump_json(indent=2) + "\n", mode=0o600)
+    # One at a time on this machine, so that two instances made at once never choose the same port.
+    with hold(_locks() / ".ports"):
+        if home.exists:
+            instance = home.read()
+            if gateway_port in (None, instance.ports.gateway):
+                return instance
+            _require_free_gateway(gateway_port, _list_kept_ports())
+            ports = instance.ports.model_copy(update={"gateway": gateway_port})
+            instance = instance.model_copy(update={"ports": ports})
+        else:
+            preferred = PREFERRED if (name, purpose) == (DEFAULT, "user") else {}
+            ports = _choose_ports({**preferred, **({"gateway": gateway_port} if gateway_port else {})})
+            instance = Instance(name=name, purpose=purpose, ports=ports, manifests=home.manifests)
+        home.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        home.folder.chmod(0o700)
+        write_atomically(home.record, instance.model_dump_json(indent=2) + "\n", mode=0o600)
     return instance
 
 
 def _choose_ports(preferred: dict[str, int]) -> InstancePorts:
     """Return a port for each role. The gateway's is what users type, so where it is taken they are asked."""
-    taken = {port for home in list_homes() for port in home.read().ports.model_dump().values()}
+    kept = _list_kept_ports()
+    taken = set(kept)
     chosen: dict[str, int] = {}
     for role in InstancePorts.model_fields:
         port = preferred.get(role)
         if role == "gateway" and port is not None:
-            _require_free(port, role)
+            _require_free_gateway(port, kept)
         elif port is None or port in taken or not is_free(port):
             port = choose_port(taken)
         chosen[role] = port
@@ -151,7 +162,15 @@ def _choose_ports(preferred: dict[str, int]) -> InstancePorts:
     return InstancePorts(**chosen)
 
 
-def _require_free(port: int, role: str) -> int:
-    if not is_free(port):
-        raise PortTaken(port, role)
-    return port
+def _list_kept_ports() -> dict[int, str]:
+    """Return every port that an instance keeps, whether it is in use or not, and for what."""
+    return {
+        port: f"instance {home.folder.name} ({role})"
+        for home in list_homes()
+        for role, port in home.read().ports.model_dump().items()
+    }
+
+
+def _require_free_gateway(port: int, kept: Mapping[int, str]) -> None:
+    if port in kept or not is_free(port):
+        raise PortTaken(port, "gateway", kept.get(port, ""))

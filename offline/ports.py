@@ -13,13 +13,19 @@ CHOICES = range(20000, 32000)
 
 
 class PortTaken(Exception):
-    """A port that an instance wants is in use by something else."""
+    """A port that an instance wants is another's; the text says whose, and what to do."""
 
-    def __init__(self, port: int, role: str) -> None:
-        owner = _find_owner(port)
-        super().__init__(
-            f"port {port} ({role}) is in use{f' by {owner}' if owner else ''}; choose another: make up PORT={port + 1}"
+    def __init__(self, port: int, role: str, keeper: str = "") -> None:
+        """Keep who has the port: `keeper` where an instance keeps it for itself, else the process that listens."""
+        owner = keeper or _find_owner(port)
+        by = f" by {owner}" if owner else ""
+        # PORT= is the gateway's; the others are chosen when the instance is made.
+        advice = (
+            f"choose another, such as PORT={choose_port(())}"
+            if role == "gateway"
+            else "end that, or remove the instance (make down) and make it anew"
         )
+        super().__init__(f"port {port} ({role}) is {'kept' if keeper else 'in use'}{by}; {advice}")
         self.port = port
 
 
@@ -51,7 +57,8 @@ def _find_owner(port: int) -> str:
     """Return the process that listens on a port, or nothing where this user may not know."""
     try:
         for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            listens = connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port
+            if listens and connection.pid:
                 return f"{psutil.Process(connection.pid).name()} (process {connection.pid})"
     except (psutil.AccessDenied, psutil.NoSuchProcess):
         pass

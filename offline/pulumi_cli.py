@@ -6,8 +6,8 @@ registry, so building from there works wherever Go does.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
+import http.client
 import io
 import os
 import platform
@@ -16,15 +16,16 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 import time
-import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from offline.cache import cache_folder
+from offline.locks import hold
+from offline.steps import Report
 
 VERSION = "3.259.0"
 """The version that the language host and the providers were proven with; the Python SDK is pinned to it."""
@@ -37,10 +38,16 @@ CHECKSUMS = f"https://github.com/pulumi/pulumi/releases/download/v{VERSION}/pulu
 DOWNLOAD_SECONDS = 10
 """Longest silence of a server: an offline machine must not wait long to learn that it is one."""
 
+ANSWER_SECONDS = 30
+"""Longest wait for a program to say its version."""
+
 MODULE = Path(__file__).parent / "pulumi"
 PACKAGE = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
 
-Report = Callable[[str], None]
+MIB = 1024**2
+
+# What urllib raises where a server is not reached, does not have the file, or stops in the middle of it.
+_NOT_FETCHED = (OSError, http.client.HTTPException)
 
 
 class CliUnavailable(Exception):
@@ -64,7 +71,7 @@ def ensure_cli(report: Report) -> Cli:
     found = find_cli()
     if found:
         return found
-    with _exclusive():
+    with hold(cache_folder() / "pulumi.lock"):
         found = find_cli()  # another command may have made it while this one waited
         return found or download(report) or build(report)
 
@@ -72,8 +79,10 @@ def ensure_cli(report: Report) -> Cli:
 def find_cli() -> Cli | None:
     """Return the CLI that is here already: from PATH if its version is usable, else from the cache."""
     on_path = shutil.which("pulumi")
-    if on_path and Path(on_path) != cached_path() and _is_usable(Path(on_path)):
-        return Cli(Path(on_path), "PATH")
+    if on_path:
+        path = Path(on_path).absolute()
+        if path != cached_path() and _is_usable(path):
+            return Cli(path, "PATH")
     return Cli(cached_path(), "cache") if cached_path().exists() else None
 
 
@@ -81,28 +90,37 @@ def cached_path() -> Path:
     return cache_folder() / f"pulumi-{VERSION}" / "pulumi"
 
 
-def download(report: Report, archives: str = ARCHIVES, checksums: str = CHECKSUMS) -> Cli | None:
+def plan() -> str:
+    """Return in words how `ensure_cli` would get a CLI that is not here; nothing is changed.
+
+    Raises:
+        CliUnavailable: it could not.
+    """
+    try:
+        return f"downloaded, or built with {check_go()} (about 5 minutes, once on a machine)"
+    except CliUnavailable:
+        if _is_reached(f"{ARCHIVES}/{_name_archive()}"):
+            return "downloaded"
+        raise
+
+
+def download(report: Report) -> Cli | None:
     """Download the official CLI into the cache; return None where its servers are not reached or do not have it.
 
     Raises:
         CliUnavailable: the archive is not the one that was published.
     """
-    machine = {"x86_64": "x64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
-    name = f"pulumi-v{VERSION}-{platform.system().lower()}-{machine}.tar.gz"
+    name = _name_archive()
     report(f"downloading {name}")
     try:
-        published = _fetch(checksums).decode()
-        archive = _fetch(f"{archives}/{name}")
-    except (OSError, urllib.error.URLError) as error:
+        published = _fetch(CHECKSUMS).decode(errors="replace")
+        archive = _fetch(f"{ARCHIVES}/{name}", lambda size: report(f"downloading {name}: {size // MIB} MiB"))
+    except _NOT_FETCHED as error:
         report(f"Pulumi's servers are not reached ({getattr(error, 'reason', error)})")
         return None
-    if f"{hashlib.sha256(archive).hexdigest()}  {name}" not in published:
-        raise CliUnavailable(f"{archives}/{name} has not the published SHA-256: it was not installed")
-    with tarfile.open(fileobj=io.BytesIO(archive)) as files:
-        binary = files.extractfile("pulumi/pulumi")
-        if binary is None:
-            raise CliUnavailable(f"{name} holds no pulumi/pulumi")
-        _install(lambda path: path.write_bytes(binary.read()))
+    if [hashlib.sha256(archive).hexdigest(), name] not in [line.split() for line in published.splitlines()]:
+        raise CliUnavailable(f"{ARCHIVES}/{name} has not the published SHA-256: it was not installed")
+    _install(lambda path: _unpack(archive, path))
     return Cli(cached_path(), "download")
 
 
@@ -113,17 +131,12 @@ def build(report: Report) -> Cli:
         CliUnavailable: Go is absent, too old, or failed.
     """
     check_go()
-    environment = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "auto"}
     report("fetching Go modules")
-    listed = _run_go(["list", "-deps", PACKAGE], environment)
-    total = len(listed.split())
-
-    def compile_to(path: Path) -> None:
-        flags = f"-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{VERSION}"
-        command = ["build", "-v", "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o", str(path), PACKAGE]
-        _run_go(command, environment, _count_packages(total, report))
-
-    _install(compile_to)
+    listed = _run_go(["list", "-deps", PACKAGE], lambda line: report(f"fetching Go modules: {line}"))
+    count = _count_packages(len(listed.split()), report)
+    flags = f"-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{VERSION}"
+    command = ["build", "-v", "-trimpath", "-buildvcs=false", "-ldflags", flags]
+    _install(lambda path: _run_go([*command, "-o", str(path), PACKAGE], count))
     return Cli(cached_path(), "build")
 
 
@@ -137,69 +150,115 @@ def check_go() -> str:
     advice = f"install Go {needed} or newer, or the Pulumi CLI {VERSION} or newer, and put it on PATH"
     if shutil.which("go") is None:
         raise CliUnavailable(f"the Pulumi CLI has to be built here and there is no Go: {advice}")
-    printed = subprocess.run(["go", "env", "GOVERSION"], capture_output=True, text=True, check=False).stdout.strip()
-    version = re.match(r"go(\d+)\.(\d+)", printed)
+    printed = _ask("go", "env", "GOVERSION")
+    version = re.search(r"go(\d+)\.(\d+)", printed)
     if version is None or (int(version[1]), int(version[2])) < OLDEST_GO:
-        raise CliUnavailable(f"the Pulumi CLI has to be built here and Go is {printed or 'too old'}: {advice}")
+        found = printed or "of no known version"
+        raise CliUnavailable(f"the Pulumi CLI has to be built here and Go is {found}: {advice}")
     return printed
 
 
 def _is_usable(path: Path) -> bool:
-    try:
-        printed = subprocess.run([path, "version"], capture_output=True, text=True, check=False, timeout=30).stdout
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    version = re.match(r"v(\d+)\.(\d+)\.(\d+)", printed)
+    version = re.match(r"v(\d+)\.(\d+)\.(\d+)", _ask(str(path), "version"))
     wanted = tuple(map(int, VERSION.split(".")))
     return version is not None and wanted <= tuple(map(int, version.groups())) < (wanted[0] + 1,)
 
 
-@contextmanager
-def _exclusive() -> Iterator[None]:
-    """Let one process at a time make the CLI; the lock ends with the process that holds it."""
-    cache_folder().mkdir(parents=True, exist_ok=True)
-    with (cache_folder() / "pulumi.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+def _ask(*command: str) -> str:
+    """Return what a program prints, and nothing if it can't be started or does not end."""
+    environment = {**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"}  # that would wait for the internet
+    try:
+        answer = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env=environment,
+            check=False,
+            timeout=ANSWER_SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return answer.stdout.decode(errors="replace").strip()
 
 
-def _install(make: Callable[[Path], None]) -> None:
+def _install(make: Callable[[Path], object]) -> None:
     """Make the binary beside its place, check that it runs, and only then move it there."""
     target = cached_path()
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_suffix(".unfinished")
-    make(unfinished)
-    unfinished.chmod(0o755)
-    if not _is_usable(unfinished):
-        raise CliUnavailable(f"{unfinished} is not a Pulumi CLI {VERSION}")
-    unfinished.replace(target)
+    try:
+        make(unfinished)
+        unfinished.chmod(0o755)
+        if not _is_usable(unfinished):
+            raise CliUnavailable(f"what was made is not a Pulumi CLI {VERSION}: it was not installed")
+        unfinished.replace(target)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
-def _fetch(url: str) -> bytes:
+def _name_archive() -> str:
+    machine = {"x86_64": "x64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    return f"pulumi-v{VERSION}-{platform.system().lower()}-{machine}.tar.gz"
+
+
+def _unpack(archive: bytes, path: Path) -> None:
+    with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+        try:
+            binary = files.extractfile("pulumi/pulumi")
+        except KeyError:
+            binary = None
+        if binary is None:
+            raise CliUnavailable(f"{_name_archive()} holds no pulumi/pulumi")
+        with path.open("wb") as file:
+            shutil.copyfileobj(binary, file)
+
+
+def _fetch(url: str, on_size: Callable[[int], None] = lambda _: None) -> bytes:
+    """Return what a URL holds; `on_size` gets how many bytes came so far."""
+    content = bytearray()
     with urllib.request.urlopen(url, timeout=DOWNLOAD_SECONDS) as answer:  # noqa: S310 - constants of this module
-        content: bytes = answer.read()
-    return content
+        # read() alone says so if the server stops early; a length makes it return what came.
+        expected = answer.length
+        while chunk := answer.read(MIB):
+            content += chunk
+            on_size(len(content))
+    if expected is not None and len(content) < expected:
+        raise http.client.IncompleteRead(bytes(content), expected - len(content))
+    return bytes(content)
 
 
-def _run_go(arguments: list[str], environment: dict[str, str], on_line: Report | None = None) -> str:
-    """Run Go in the module's folder; return what it printed, standard error line by line to `on_line`."""
-    process = subprocess.Popen(
-        ["go", *arguments], cwd=MODULE, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    if process.stdout is None or process.stderr is None:
-        raise AssertionError("both streams are pipes")
+def _is_reached(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=DOWNLOAD_SECONDS):  # noqa: S310
+            return True
+    except _NOT_FETCHED:
+        return False
+
+
+def _run_go(arguments: list[str], on_line: Report) -> str:
+    """Run Go in the module's folder; return its standard output, and give `on_line` each line of its standard error.
+
+    Raises:
+        CliUnavailable: it failed; the text holds its last lines.
+    """
+    # A workspace in a folder above would replace the module's own requirements.
+    environment = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "auto", "GOWORK": "off"}
     last_lines: list[str] = []
-    if on_line is None:
-        printed, errors = process.communicate()
-        last_lines = errors.splitlines()
-    else:
+    with (
+        tempfile.TemporaryFile("w+") as output,
+        subprocess.Popen(
+            ["go", *arguments], cwd=MODULE, env=environment, stdout=output, stderr=subprocess.PIPE, text=True
+        ) as process,
+    ):
+        if process.stderr is None:
+            raise AssertionError("standard error is a pipe")
         for line in process.stderr:
-            last_lines = [*last_lines[-20:], line.rstrip()]
+            last_lines = [*last_lines[-19:], line.rstrip()]
             on_line(line.rstrip())
-        printed = process.stdout.read()
-    if process.wait() != 0:
-        raise CliUnavailable("building the Pulumi CLI failed:\n" + "\n".join(last_lines[-20:]))
-    return printed
+        if process.wait() != 0:
+            raise CliUnavailable("building the Pulumi CLI failed:\n" + "\n".join(last_lines))
+        output.seek(0)
+        return output.read()
 
 
 def _count_packages(total: int, report: Report) -> Report:

@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from pathlib import Path
 
 import psutil
 
@@ -24,6 +25,9 @@ START_SECONDS = 60
 """Longest wait for the server; it takes about 2 s on an idle machine."""
 
 STOP_SECONDS = 10
+
+# Whatever proxy the environment names does not find this machine's loopback.
+_open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
 
 class SimulationFailed(Exception):
@@ -91,28 +95,34 @@ def stop(home: Home) -> bool:
 def forget(home: Home) -> None:
     """Make the simulation forget everything that was created in it."""
     request = urllib.request.Request(f"{endpoint_of(home.read().ports.simulation)}/moto-api/reset", method="POST")  # noqa: S310
-    with urllib.request.urlopen(request, timeout=STOP_SECONDS):  # noqa: S310 - loopback, by construction
+    with _open(request, timeout=STOP_SECONDS):
         pass
 
 
-def _identify(pid: int) -> dict[str, float]:
-    """A process id alone may be another process's by now, above all after a reboot; with its start it can't."""
-    return {"pid": pid, "started": psutil.Process(pid).create_time()}
+def _identify(pid: int) -> dict[str, int | str]:
+    """Return what only this process has: a process id alone may be another's by now, above all after a reboot.
+
+    Its start is counted in clock ticks since this boot (`man proc_pid_stat`, field 22), which no change of the clock
+    moves.
+    """
+    ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return {"pid": pid, "started": f"{boot} {ticks}"}
 
 
 def _find_process(home: Home) -> psutil.Process | None:
     try:
         record = json.loads(home.simulation_record.read_text())
         process = psutil.Process(int(record["pid"]))
-        alive = process.create_time() == record["started"] and process.status() != psutil.STATUS_ZOMBIE
-    except (OSError, ValueError, KeyError, psutil.NoSuchProcess):
+        alive = _identify(process.pid) == record and process.status() != psutil.STATUS_ZOMBIE
+    except (OSError, ValueError, KeyError, TypeError, psutil.NoSuchProcess):
         return None
     return process if alive else None
 
 
 def _answers(port: int) -> bool:
     try:
-        with urllib.request.urlopen(f"{endpoint_of(port)}/moto-api/", timeout=2) as answer:  # noqa: S310
+        with _open(f"{endpoint_of(port)}/moto-api/", timeout=2) as answer:
             return bool(answer.status == 200)
     except (OSError, urllib.error.URLError):
         return False

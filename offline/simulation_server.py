@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 # Before moto is imported: policies such as AmazonEKSClusterPolicy exist only then.
 os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
 
-from moto.server import DomainDispatcherApplication, create_backend_app
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,9 @@ import psutil
 from contract.documents import read_outputs
 from contract.outputs import Outputs
 from offline.environment import REPOSITORY
+from offline.steps import Report
 
 STACK = "local"
-
-Report = Callable[[str], None]
 
 
 class PulumiFailed(Exception):
@@ -33,7 +32,6 @@ class StackBusy(Exception):
 class Lock:
     """A lock of Pulumi's state backend, as its file says."""
 
-    path: Path
     pid: int
     hostname: str
 
@@ -42,9 +40,13 @@ class Lock:
         if self.hostname != platform.node():
             return False
         try:
-            return "pulumi" not in psutil.Process(self.pid).name()
+            process = psutil.Process(self.pid)
+            # A process id is used again, above all after a reboot; and a container may never bury its dead.
+            return "pulumi" not in process.name() or process.status() == psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
             return True
+        except psutil.AccessDenied:
+            return False
 
 
 class Stack:
@@ -55,11 +57,11 @@ class Stack:
         self._environment = dict(environment)
 
     def exists(self) -> bool:
-        listed = json.loads(self._run("stack", "ls", "--json")) if self._state.exists() else []
+        listed = self._read("stack", "ls", "--json") if self._state.exists() else []
         return any(stack["name"].split("/")[-1] == STACK for stack in listed)
 
     def make(self) -> None:
-        """Make the stack if there is none. The checked-in `stacks/Pulumi.local.yaml` holds its salt and stays as it is."""
+        """Make the stack if there is none. The checked-in stack file holds its salt already and stays as it is."""
         self._state.mkdir(parents=True, exist_ok=True)
         if not self.exists():
             self._run("stack", "init", STACK)
@@ -83,7 +85,7 @@ class Stack:
 
     def pending_operations(self) -> list[str]:
         """Return the URNs of operations that an interrupted command began and never finished."""
-        deployment = json.loads(self._run("stack", "export", "--stack", STACK)).get("deployment") or {}
+        deployment = self._read("stack", "export", "--stack", STACK).get("deployment") or {}
         pending: list[dict[str, Any]] = deployment.get("pending_operations") or []
         return [operation["resource"]["urn"] for operation in pending]
 
@@ -92,7 +94,7 @@ class Stack:
         self._run("refresh", "--yes", "--clear-pending-creates", "--skip-preview", "--stack", STACK)
 
     def up(self, report: Report) -> str:
-        """Bring the stack up and return Pulumi's summary, like `+ 30 created`. The environment makes it refresh first."""
+        """Bring the stack up and return Pulumi's summary, like `+ 30 created`. The environment has it refresh first."""
         output = self._run("up", "--yes", "--skip-preview", "--stack", STACK, report=report)
         return _summarize(output)
 
@@ -102,45 +104,67 @@ class Stack:
         Raises:
             ContractError: they are not what the contract says.
         """
-        return read_outputs(json.loads(self._run("stack", "output", "--json", "--stack", STACK)))
+        return read_outputs(self._read("stack", "output", "--json", "--stack", STACK))
 
     def _locks(self) -> Iterator[Lock]:
         for path in self._state.glob(".pulumi/locks/**/*.json"):
-            document = json.loads(path.read_text())
-            yield Lock(path, document["pid"], document["hostname"])
+            if lock := _read_lock(path):
+                yield lock
+
+    def _read(self, *arguments: str) -> Any:
+        """Run a Pulumi command that prints JSON and return that."""
+        printed = self._run(*arguments)
+        try:
+            return json.loads(printed)
+        except json.JSONDecodeError as error:
+            raise PulumiFailed(f"pulumi {' '.join(arguments)} printed no JSON ({error})\n{printed}".rstrip()) from None
 
     def _run(self, *arguments: str, report: Report | None = None) -> str:
-        """Run a Pulumi command and return what it printed to standard output."""
-        process = subprocess.Popen(
+        """Run a Pulumi command and return what it printed to standard output; with `report` also line by line."""
+        printed: list[str] = []
+        with subprocess.Popen(
             ["pulumi", *arguments, "--non-interactive"],
             cwd=REPOSITORY,
             env=self._environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT if report else subprocess.PIPE,
-            text=True,
-        )
-        if process.stdout is None:
-            raise AssertionError("standard output is a pipe")
-        printed = []
-        if report:
-            for line in process.stdout:
-                printed.append(line)
-                if line.strip():
-                    report(line.strip())
-            errors = ""
-        else:
-            output, errors = process.communicate()
-            printed.append(output)
-        if process.wait() != 0:
-            raise PulumiFailed(f"pulumi {' '.join(arguments)}\n{''.join(printed)}{errors}".rstrip())
-        return "".join(printed)
+            encoding="utf-8",
+            errors="replace",
+        ) as process:
+            if process.stdout is None:
+                raise AssertionError("standard output is a pipe")
+            try:
+                if report:
+                    for line in process.stdout:
+                        printed.append(line)
+                        if line.strip():
+                            report(line.strip())
+            finally:
+                # After ^C too, which Pulumi got as well: it writes its state and gives its lock back before it ends.
+                rest, errors = process.communicate()
+        printed += [rest, errors or ""]
+        if process.returncode != 0:
+            raise PulumiFailed(f"pulumi {' '.join(arguments)}\n{''.join(printed)}".rstrip())
+        return "".join(printed[:-1])
+
+
+def _read_lock(path: Path) -> Lock | None:
+    try:
+        document = json.loads(path.read_text())
+        return Lock(int(document["pid"]), str(document["hostname"]))
+    except FileNotFoundError:
+        return None  # its command ended just now
+    except (ValueError, KeyError, TypeError):
+        # Pulumi writes a lock whole, so half of one is what a power cut left. No process has the id 0.
+        return Lock(0, platform.node())
 
 
 def _summarize(output: str) -> str:
-    """Return the counts under the last `Resources:` of what `pulumi up` printed."""
+    """Return the counts under the last `Resources:` of what `pulumi up` printed; nothing where it printed none."""
+    _, heading, rest = output.rpartition("Resources:")
     counts = []
-    for line in output.rpartition("Resources:")[2].splitlines()[1:]:
+    for line in rest.splitlines()[1:] if heading else []:
         if not line.strip():
             break
         counts.append(line.strip())

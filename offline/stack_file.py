@@ -14,7 +14,14 @@ FOLDER = REPOSITORY / "stacks"
 
 def list_environments() -> list[str]:
     """Return the environments that have a stack file."""
-    return sorted(path.name.split(".")[1] for path in FOLDER.glob("Pulumi.*.yaml"))
+    return sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in FOLDER.glob("Pulumi.*.yaml"))
+
+
+def require_environment(environment: str) -> None:
+    """Raise ContractError unless there is such an environment."""
+    if environment not in list_environments():
+        allowed = f"an environment that has a file in stacks/: {', '.join(list_environments())}"
+        raise ContractError("ENV", [Problem("", describe_given(environment), allowed)])
 
 
 def read_settings(environment: str) -> Settings:
@@ -23,12 +30,11 @@ def read_settings(environment: str) -> Settings:
     Raises:
         ContractError: there is no such environment, or a setting is wrong.
     """
+    require_environment(environment)
     path = FOLDER / f"Pulumi.{environment}.yaml"
-    if environment not in list_environments():
-        allowed = f"an environment that has a file in stacks/: {', '.join(list_environments())}"
-        raise ContractError("ENV", [Problem("", describe_given(environment), allowed)])
     source = f"stacks/{path.name}"
-    document = parse_yaml(path.read_text(), source)
+    # A byte that is no UTF-8 becomes a character that no setting allows, so it is refused by the setting's name.
+    document = parse_yaml(path.read_text(encoding="utf-8", errors="replace"), source)
     config = document.get("config") if isinstance(document, dict) else None
     if not isinstance(config, dict):
         raise ContractError(source, [Problem("config", describe_given(config), "the settings, by name")])

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
+from rich.text import Text
 
 from offline.cache import write_atomically
+
+Report = Callable[[str], None]
+"""Takes a line that says what is going on now."""
 
 
 class Steps:
@@ -26,16 +31,17 @@ class Steps:
         """Time what happens inside; yields what progress is reported to. A step that raises is printed as failed."""
         label = f"[{len(self._seconds) + 1}/{self._total}] {title}"
         started = time.monotonic()
-        outcome = "[red]failed[/]"
+        outcome, style = "failed", "red"
         with Progress(self._console, label) as progress:
             try:
                 yield progress
-                outcome = progress.outcome
+                outcome, style = progress.outcome, ""
             finally:
                 elapsed = time.monotonic() - started
                 self._seconds[title] = round(elapsed, 3)
                 progress.stop()
-                self._console.print(f"{_escape(label):<56} {outcome:<24} {elapsed:6.1f} s", highlight=False)
+                line = Text.assemble(f"{label:<56} ", (f"{outcome:<24}", style), f" {elapsed:6.1f} s")
+                self._console.print(line)
 
     def save(self, path: Path) -> None:
         """Keep the times as JSON: seconds by step, and their sum."""
@@ -51,7 +57,7 @@ class Progress:
     def __init__(self, console: Console, label: str) -> None:
         self._console = console
         self._label = label
-        self._status = console.status(_escape(label)) if console.is_terminal else None
+        self._status = console.status(escape(label)) if console.is_terminal else None
         self._last_printed = time.monotonic()
         self.outcome = "done"
 
@@ -70,11 +76,7 @@ class Progress:
     def report(self, line: str) -> None:
         """Show what is going on now."""
         if self._status:
-            self._status.update(_escape(f"{self._label}: {line}"))
+            self._status.update(escape(f"{self._label}: {line}"))
         elif time.monotonic() - self._last_printed >= self.QUIET_SECONDS:
             self._last_printed = time.monotonic()
-            self._console.print(f"      {_escape(line)}", highlight=False)
-
-
-def _escape(text: str) -> str:
-    return text.replace("[", r"\[")
+            self._console.print(f"      {escape(line)}", highlight=False)

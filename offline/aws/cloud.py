@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import ipaddress
-import json
+import threading
 from typing import Any
 from urllib.parse import urlsplit
+from xml.etree.ElementTree import ParseError
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from botocore.model import ListShape, MapShape, Shape, StructureShape
+from botocore.parsers import ResponseParserError
 
-# Error codes that say "there is no such thing": InvalidVpcID.NotFound, NoSuchEntity, ResourceNotFoundException, 404...
-NOT_FOUND_MARKS = ("NotFound", "NoSuch", "404")
+# Error codes that say "there is no such thing": InvalidVpcID.NotFound, NoSuchEntity, ResourceNotFoundException...
+# Not a bare 404: so the simulation answers operations that it does not have.
+NOT_FOUND_MARKS = ("NotFound", "NoSuch")
 
 
 class Refused(Exception):
@@ -24,20 +26,32 @@ class Missing(Exception):
     """The resource does not exist, although no call failed."""
 
 
+class Denied(Exception):
+    """AWS refuses what the simulation would do."""
+
+
+class Unreadable(Exception):
+    """AWS does not answer so: something else listens at the endpoint, or the simulation lacks an operation."""
+
+
 class Cloud:
     """One region of the simulation."""
 
-    def __init__(self, endpoint: str | None, region: str) -> None:
+    def __init__(self, endpoint: str | None, region: str | None) -> None:
         """Connect to `endpoint`.
 
         Raises:
-            Refused: the endpoint is missing or not on loopback.
+            Refused: the endpoint is missing or not on loopback, or the region is missing.
         """
         self.endpoint = require_loopback(endpoint)
+        if not region:
+            raise Refused("the provider has no region: set `region`")
         self.region = region
         # Explicit credentials: nothing is looked up in the environment, in files or on the network.
         self._session = boto3.Session(aws_access_key_id="simulation", aws_secret_access_key="simulation")  # noqa: S106
         self._clients: dict[str, Any] = {}
+        # The engine's requests come in parallel; clients may be shared by threads, but not made by several at once.
+        self._making = threading.Lock()
 
     @property
     def account(self) -> str:
@@ -45,26 +59,35 @@ class Cloud:
         return account
 
     def call(self, service: str, operation: str, **arguments: Any) -> dict[str, Any]:
-        """Call an operation; arguments that are `None` are left out."""
+        """Call an operation; arguments that are `None` are left out.
+
+        Raises:
+            ClientError, BotoCoreError: the call failed.
+            Unreadable: what answered is not AWS, not even a simulated one.
+        """
         given = {key: value for key, value in arguments.items() if value is not None}
-        response: dict[str, Any] = getattr(self._client(service), operation)(**given)
+        try:
+            response: dict[str, Any] = getattr(self._client(service), operation)(**given)
+        except (ResponseParserError, ParseError) as error:
+            raise Unreadable(f"{operation}: {self.endpoint} gave an answer that is not AWS's: {error}") from error
         return response
 
-    def call_with(self, service: str, operation: str, properties: dict[str, Any], **arguments: Any) -> dict[str, Any]:
-        """Call an operation with Pulumi properties, mapped onto its arguments by name; `arguments` win."""
-        client = self._client(service)
-        model = client.meta.service_model.operation_model(client.meta.method_to_api_mapping[operation])
-        return self.call(service, operation, **{**_to_shape(properties, model.input_shape), **arguments})
-
     def _client(self, service: str) -> Any:
-        if service not in self._clients:
-            self._clients[service] = self._session.client(  # type: ignore[call-overload]
-                service,
-                endpoint_url=self.endpoint,
-                region_name=self.region,
-                config=Config(retries={"max_attempts": 2}, s3={"addressing_style": "path"}, max_pool_connections=32),
-            )
-        return self._clients[service]
+        with self._making:
+            if service not in self._clients:
+                # The service is not known before it runs, so no overload of the stubs applies.
+                self._clients[service] = self._session.client(  # type: ignore[call-overload]
+                    service,
+                    endpoint_url=self.endpoint,
+                    region_name=self.region,
+                    config=Config(
+                        retries={"max_attempts": 2},
+                        s3={"addressing_style": "path"},
+                        max_pool_connections=32,
+                        proxies={},  # a proxy's loopback is not ours
+                    ),
+                )
+            return self._clients[service]
 
 
 def require_loopback(endpoint: str | None) -> str:
@@ -92,26 +115,3 @@ def is_not_found(error: ClientError) -> bool:
     """Say whether a failed call means that the resource does not exist."""
     code = error.response["Error"]["Code"]
     return any(mark in code for mark in NOT_FOUND_MARKS)
-
-
-def _to_shape(value: Any, shape: Shape) -> Any:
-    """Map camelCase properties onto a botocore shape; what the operation does not take is left out."""
-    if isinstance(shape, StructureShape):
-        members = {_plain(member): member for member in shape.members}
-        mapped = {}
-        for name, item in value.items():
-            member = members.get(_plain(name)) or members.get(_plain(name) + "s") or members.get(_plain(name)[:-1])
-            if member and item is not None:
-                mapped[member] = _to_shape(item, shape.members[member])
-        return mapped
-    if isinstance(shape, ListShape):
-        return [_to_shape(item, shape.member) for item in (value if isinstance(value, list) else [value])]
-    if isinstance(shape, MapShape):
-        return {key: _to_shape(item, shape.value) for key, item in value.items()}
-    if shape.type_name == "string" and not isinstance(value, str):
-        return json.dumps(value)
-    return value
-
-
-def _plain(name: str) -> str:
-    return "".join(filter(str.isalnum, name)).lower()

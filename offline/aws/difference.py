@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from offline.aws.resource import Properties, ResourceType
@@ -30,8 +31,37 @@ def refresh_inputs(resource_type: ResourceType, schema: Schema, old: Properties,
     }
 
 
+def unmodelled_inputs(resource_type: ResourceType, inputs: Properties) -> Iterator[tuple[str, str]]:
+    """Yield the path of everything that the program sets and the offline provider would drop, with the reason."""
+    for name, value in inputs.items():
+        if name.startswith("__"):  # the engine's own bookkeeping
+            continue
+        if name in resource_type.inputs:
+            yield from _unmodelled_parts(resource_type, value, name, name)
+        elif value is not None:
+            yield name, _not_modelled(resource_type.inputs)
+
+
+def _unmodelled_parts(resource_type: ResourceType, value: Any, kind: str, path: str) -> Iterator[tuple[str, str]]:
+    """Look into a value; `kind` is its path without the positions in lists."""
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _unmodelled_parts(resource_type, item, kind, f"{path}[{index}]")
+    elif isinstance(value, dict) and kind in resource_type.nested:
+        modelled = resource_type.nested[kind]
+        for name, item in value.items():
+            if name in modelled:
+                yield from _unmodelled_parts(resource_type, item, f"{kind}.{name}", f"{path}.{name}")
+            elif item is not None and not name.startswith("__"):
+                yield f"{path}.{name}", _not_modelled(modelled)
+
+
+def _not_modelled(modelled: frozenset[str]) -> str:
+    return f"is not modelled by the offline provider; modelled: {', '.join(sorted(modelled))}"
+
+
 def _project(old: Any, live: Any, shape: Shape, schema: Schema) -> Any:
-    if live is None:  # unset behind our back
+    if old is None or live is None:  # not set by the program, or unset behind its back
         return None
     if isinstance(old, dict) and isinstance(live, dict) and "object" in shape:
         properties = schema.properties_of(shape)

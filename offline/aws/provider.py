@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import uuid
@@ -13,8 +14,8 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
-from offline.aws.cloud import Cloud, Missing, Refused, is_not_found
-from offline.aws.difference import changed_inputs, refresh_inputs
+from offline.aws.cloud import Cloud, Denied, Missing, Refused, Unreadable, is_not_found
+from offline.aws.difference import changed_inputs, refresh_inputs, unmodelled_inputs
 from offline.aws.invokes import INVOKES
 from offline.aws.resource import Properties, ResourceType
 from offline.aws.resources import RESOURCE_TYPES
@@ -64,11 +65,12 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Configure(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         arguments = {name: _parse_config(value) for name, value in decode(request.args).items()}
+        self._cloud = None
         try:
-            self._cloud = Cloud(os.environ.get("AWS_ENDPOINT_URL"), arguments.get("region") or "")
+            cloud = Cloud(os.environ.get("AWS_ENDPOINT_URL"), arguments.get("region"))
             allowed = arguments.get("allowedAccountIds") or []
-            account = self._cloud.account
-        except (Refused, BotoCoreError, ClientError) as error:
+            account = cloud.account
+        except (Refused, Unreadable, BotoCoreError, ClientError) as error:
             _fail(context, grpc.StatusCode.FAILED_PRECONDITION, str(error))
         if allowed and account not in allowed:
             _fail(
@@ -76,7 +78,9 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
                 grpc.StatusCode.FAILED_PRECONDITION,
                 f"the credentials belong to account {account}; this stack allows {', '.join(allowed)}",
             )
-        self._default_tags = (arguments.get("defaultTags") or {}).get("tags") or {}
+        self._cloud = cloud
+        default_tags = arguments.get("defaultTags")
+        self._default_tags = (default_tags.get("tags") or {}) if isinstance(default_tags, dict) else {}
         return provider_pb2.ConfigureResponse(supportsPreview=True, supports_autonaming_configuration=True)
 
     # ---- resources --------------------------------------------------------------------------------------------
@@ -90,18 +94,22 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             )
         modelled = RESOURCE_TYPES[token]
         inputs = decode(request.news)
-        if self._default_tags and self._schema.has_input(token, "tags"):
-            inputs["tags"] = {**self._default_tags, **(inputs.get("tags") or {})}
-        if modelled.name_property and not inputs.get(modelled.name_property):
-            inputs[modelled.name_property] = _choose_name(modelled, request)
-        failures = self._schema.check(token, inputs) + [
-            (name, f"is not modelled by the offline provider; modelled: {', '.join(sorted(modelled.inputs))}")
-            for name, value in inputs.items()
-            if value is not None and self._schema.has_input(token, name) and name not in modelled.inputs
-        ]
+        tags = inputs.get("tags") or {}
+        if self._default_tags and self._schema.has_input(token, "tags") and isinstance(tags, dict):
+            inputs["tags"] = {**self._default_tags, **tags}
+        failures = {}
+        if modelled.name_property:
+            name = inputs.get(modelled.name_property) or _choose_name(modelled, request)
+            if name is None:
+                failures[modelled.name_property] = "missing required property: this stack's autonaming is disabled"
+            elif isinstance(name, str) and name != UNKNOWN and len(name) > modelled.name_limit:
+                failures[modelled.name_property] = f"{name!r} is longer than {modelled.name_limit} characters"
+            inputs[modelled.name_property] = name
+        # What the schema says of a property is more telling than that it is not modelled.
+        failures = dict(unmodelled_inputs(modelled, inputs)) | failures | dict(self._schema.check(token, inputs))
         return provider_pb2.CheckResponse(
             inputs=encode(inputs),
-            failures=[provider_pb2.CheckFailure(property=path, reason=reason) for path, reason in failures],
+            failures=[provider_pb2.CheckFailure(property=path, reason=reason) for path, reason in failures.items()],
         )
 
     def Diff(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
@@ -127,7 +135,15 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
         def create() -> Any:
             resource_id = modelled.create(self._connected, inputs)
-            return provider_pb2.CreateResponse(id=resource_id, properties=self._state(modelled, resource_id, inputs))
+            try:
+                modelled.complete(self._connected, resource_id, inputs)
+                state = self._state(modelled, resource_id, inputs)
+            except Exception:
+                # The engine records nothing of a creation that failed, so nothing may be left of it.
+                with contextlib.suppress(Exception):
+                    modelled.delete(self._connected, resource_id, inputs)
+                raise
+            return provider_pb2.CreateResponse(id=resource_id, properties=state)
 
         return _guard(context, create)
 
@@ -145,9 +161,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
                     return provider_pb2.ReadResponse(id="")
                 raise
             inputs = refresh_inputs(modelled, self._schema, old, live)
-            return provider_pb2.ReadResponse(
-                id=request.id, properties=encode({**old, **_known(live)}), inputs=encode(inputs)
-            )
+            return provider_pb2.ReadResponse(id=request.id, properties=encode({**old, **live}), inputs=encode(inputs))
 
         return _guard(context, read)
 
@@ -182,8 +196,15 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         if request.tok not in INVOKES:
             reason = f"{request.tok} is not modelled by the offline provider"
             return provider_pb2.InvokeResponse(failures=[provider_pb2.CheckFailure(property="", reason=reason)])
-        answer = _guard(context, lambda: INVOKES[request.tok](self._connected))
-        return provider_pb2.InvokeResponse(**{"return": encode(answer)})
+        function, arguments = INVOKES[request.tok], decode(request.args)
+        if strange := sorted(arguments.keys() - function.arguments):
+            reason = "is not modelled by the offline provider"
+            failures = [provider_pb2.CheckFailure(property=name, reason=reason) for name in strange]
+            return provider_pb2.InvokeResponse(failures=failures)
+        answer = _guard(context, lambda: function.call(self._connected, arguments))
+        response = provider_pb2.InvokeResponse()
+        getattr(response, "return").CopyFrom(encode(answer))  # the field's name is a word of Python's
+        return response
 
     @property
     def _connected(self) -> Cloud:
@@ -196,30 +217,32 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return dict.fromkeys(self._schema.outputs_of(modelled.token), UNKNOWN)
 
     def _state(self, modelled: ResourceType, resource_id: str, inputs: Properties) -> Any:
-        return encode({**inputs, **_known(modelled.read(self._connected, resource_id))})
+        """Return inputs and outputs as they are after a change; what AWS did not take up is not among them."""
+        return encode({**inputs, **modelled.read(self._connected, resource_id)})
 
 
-def _choose_name(modelled: ResourceType, request: Any) -> str:
-    """Return the resource's name: the one it has, else the engine's proposal, else NAME-RANDOM."""
+def _choose_name(modelled: ResourceType, request: Any) -> str | None:
+    """Return the resource's name: the one it has, else the engine's proposal, else NAME-RANDOM, unless that is off."""
     old = decode(request.olds).get(modelled.name_property or "")
     if old:
         return str(old)
-    if request.HasField("autonaming") and request.autonaming.proposed_name:
+    if request.HasField("autonaming"):
+        modes = Autonaming.Mode
         name: str = request.autonaming.proposed_name
-        if request.autonaming.mode == Autonaming.Mode.ENFORCE or len(name) <= modelled.name_limit:
+        if request.autonaming.mode == modes.DISABLE:
+            return None
+        if request.autonaming.mode == modes.ENFORCE or (name and len(name) <= modelled.name_limit):
             return name
     suffix = (request.randomSeed.hex() or uuid.uuid4().hex)[:7]
-    return f"{resource_name(request.urn)[: modelled.name_limit - 8]}-{suffix}"
+    stem = resource_name(request.urn)[: modelled.name_limit - len(suffix) - 1].rstrip("-")
+    name = f"{stem}-{suffix}"
+    return name.lower() if modelled.name_is_lower_case else name
 
 
 def _property_diff(name: str, old: Properties, new: Properties, replaces: bool) -> Any:
     kinds = provider_pb2.PropertyDiff.Kind
     kind = "ADD" if old.get(name) is None else "DELETE" if new.get(name) is None else "UPDATE"
     return provider_pb2.PropertyDiff(kind=kinds.Value(f"{kind}_REPLACE" if replaces else kind), inputDiff=True)
-
-
-def _known(live: Properties) -> Properties:
-    return {name: value for name, value in live.items() if value is not None}
 
 
 def _parse_config(value: Any) -> Any:
@@ -236,7 +259,9 @@ def _guard(context: grpc.ServicerContext, act: Callable[[], Result]) -> Result:
     except ParamValidationError as error:
         _fail(context, grpc.StatusCode.INVALID_ARGUMENT, str(error))
     except ClientError as error:
-        _fail(context, grpc.StatusCode.UNKNOWN, f"{error.operation_name}: {error}")
+        _fail(context, grpc.StatusCode.UNKNOWN, str(error))
+    except (Denied, Unreadable) as error:
+        _fail(context, grpc.StatusCode.FAILED_PRECONDITION, str(error))
     except (BotoCoreError, Refused, Missing) as error:
         _fail(context, grpc.StatusCode.UNKNOWN, f"{type(error).__name__}: {error}")
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from offline.aws.cloud import Cloud
@@ -13,18 +15,21 @@ Properties = dict[str, Any]
 class ResourceType(ABC):
     """One AWS resource type: how it is created, read, updated and deleted through boto3.
 
-    Every input that a type models is named in `replaces` or `updates`; any other input is refused by the provider,
-    so nothing that a program asks for is dropped in silence.
+    Every input that a type models is named in `replaces` or `updates`, every property of an input that is an object in
+    `nested`; anything else is refused by the provider, so nothing that a program asks for is dropped in silence.
     """
 
     token: ClassVar[str]
     name_property: ClassVar[str | None] = None
     """The input that gets a generated name when the program sets none."""
     name_limit: ClassVar[int] = 63
+    name_is_lower_case: ClassVar[bool] = False
     replaces: ClassVar[frozenset[str]] = frozenset()
     """Inputs whose change makes a new resource."""
     updates: ClassVar[frozenset[str]] = frozenset()
     """Inputs that change in place."""
+    nested: ClassVar[Mapping[str, frozenset[str]]] = MappingProxyType({})
+    """Modelled properties of objects and of lists of objects, by their path: `rules`, `rules.condition`."""
 
     @property
     def inputs(self) -> frozenset[str]:
@@ -32,7 +37,10 @@ class ResourceType(ABC):
 
     @abstractmethod
     def create(self, cloud: Cloud, inputs: Properties) -> str:
-        """Create the resource and return its id."""
+        """Make the one call that creates the resource and return its id."""
+
+    def complete(self, cloud: Cloud, resource_id: str, inputs: Properties) -> None:  # noqa: B027 - most need no more
+        """Set what can't be said in the creating call. If this fails, the provider deletes the resource again."""
 
     @abstractmethod
     def read(self, cloud: Cloud, resource_id: str) -> Properties:
@@ -49,6 +57,11 @@ class ResourceType(ABC):
     @abstractmethod
     def delete(self, cloud: Cloud, resource_id: str, state: Properties) -> None:
         """Delete the resource; one that is gone already is no error (the provider sees to that)."""
+
+
+def present(properties: Properties) -> Properties:
+    """Return the properties that have a value."""
+    return {name: value for name, value in properties.items() if value is not None}
 
 
 def to_tag_list(tags: dict[str, str] | None) -> list[dict[str, str]]:

@@ -29,7 +29,7 @@ from pulumi import _types as sdk
 from offline.cache import cache_folder, write_atomically
 from offline.plugins.wire import UNKNOWN
 
-# What a property's type looks like: {"type": "string"}, {"array": T}, {"map": T}, {"object": NAME}, {"any_of": [T]}, {}.
+# A property's type: {"type": "string"}, {"array": T}, {"map": T}, {"object": NAME}, {"any_of": [T]}, {} for anything.
 Shape = dict[str, Any]
 Failure = tuple[str, str]  # property path, reason
 
@@ -149,7 +149,7 @@ def _resource_classes() -> dict[str, tuple[str, str]]:
 
 def _output_names(resource_class: type) -> list[str]:
     getters = [member.fget for member in vars(resource_class).values() if isinstance(member, property)]
-    return sorted(getter._pulumi_name for getter in getters if hasattr(getter, "_pulumi_name"))  # noqa: SLF001
+    return sorted(str(vars(getter)["_pulumi_name"]) for getter in getters if hasattr(getter, "_pulumi_name"))
 
 
 def _object_shape(arguments: type, objects: dict[str, Shape]) -> Shape:

@@ -1,1 +1,1 @@
-"""Pulumi's `kubernetes` provider without a cluster: every object becomes a YAML file, as `renderYamlToDirectory` does."""
+"""Pulumi's `kubernetes` provider without a cluster: objects become YAML files, as `renderYamlToDirectory` does it."""

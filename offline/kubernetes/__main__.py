@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from pulumi.runtime.proto import provider_pb2_grpc
+from typing import Any
 
-from offline.kubernetes.provider import Provider
 from offline.plugins.process import serve
 
-serve(lambda server: provider_pb2_grpc.add_ResourceProviderServicer_to_server(Provider(), server))
+
+def register(server: Any) -> None:
+    from pulumi.runtime.proto import provider_pb2_grpc  # noqa: PLC0415 - see `serve`
+
+    from offline.kubernetes.provider import Provider  # noqa: PLC0415
+
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Provider(), server)
+
+
+if __name__ == "__main__":
+    serve(register)

@@ -28,7 +28,9 @@ CLUSTER_SCOPED = frozenset(
 # What makes an object another object.
 IDENTITY = ("apiVersion", "kind", "metadata.name", "metadata.namespace")
 
-_DNS_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+_DNS_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_DNS_SUBDOMAIN = re.compile(rf"{_DNS_LABEL}(\.{_DNS_LABEL})*")
+_LONGEST_NAME = 253
 _PLAIN_KEY = re.compile(r"[A-Za-z_][\w-]*")
 
 
@@ -39,7 +41,7 @@ def metadata(manifest: Manifest) -> dict[str, Any]:
 
 def is_name(text: object) -> bool:
     """Say whether the text can name an object (RFC 1123 subdomain)."""
-    return isinstance(text, str) and _DNS_SUBDOMAIN.fullmatch(text) is not None
+    return isinstance(text, str) and len(text) <= _LONGEST_NAME and _DNS_SUBDOMAIN.fullmatch(text) is not None
 
 
 def identity(manifest: Manifest) -> str:
@@ -51,7 +53,10 @@ def identity(manifest: Manifest) -> str:
 
 
 def file_name(manifest: Manifest) -> str:
-    """Return the path below the manifests' folder; definitions sort before what they define."""
+    """Return the path below the manifests' folder; definitions sort before what they define.
+
+    The names are those of the official provider and not quite unique: `a-b` in `c` and `b` in `c-a` share one.
+    """
     folder = "0-crd" if manifest["kind"] == "CustomResourceDefinition" else "1-manifest"
     parts = [
         manifest["apiVersion"],
@@ -62,15 +67,18 @@ def file_name(manifest: Manifest) -> str:
     return f"{folder}/{'-'.join(re.sub('[/:]', '_', part) for part in parts)}.yaml"
 
 
-def without_engine_keys(value: Any) -> Any:
-    """Return the value without absent entries and without the engine's own (`__...`)."""
+def without_engine_keys(manifest: Manifest) -> Manifest:
+    """Return the object without absent entries and without the engine's own (`__...`).
+
+    The engine's are at the top; below, such a key is the program's: a ConfigMap may hold `__init__.py`.
+    """
+    return {key: _without_absent(item) for key, item in manifest.items() if item is not None and key[:2] != "__"}
+
+
+def _without_absent(value: Any) -> Any:
     if isinstance(value, dict):
-        return {
-            key: without_engine_keys(item)
-            for key, item in value.items()
-            if item is not None and not key.startswith("__")
-        }
-    return [without_engine_keys(item) for item in value] if isinstance(value, list) else value
+        return {key: _without_absent(item) for key, item in value.items() if item is not None}
+    return [_without_absent(item) for item in value] if isinstance(value, list) else value
 
 
 def differences(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, str]]:

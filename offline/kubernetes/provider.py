@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
 import re
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import grpc
 import yaml
@@ -30,6 +31,10 @@ from offline.plugins.wire import UNKNOWN, decode, encode, resource_name
 
 VERSION = importlib.metadata.version("pulumi-kubernetes")
 Diff = provider_pb2.DiffResponse
+
+
+class NotAnObject(Exception):
+    """A file does not hold a Kubernetes object; the text names it."""
 
 
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
@@ -63,7 +68,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def DiffConfig(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         old, new = decode(request.olds), decode(request.news)
-        moved = ["renderYamlToDirectory"] if old.get("renderYamlToDirectory") != new.get("renderYamlToDirectory") else []
+        folder = "renderYamlToDirectory"
+        moved = [folder] if old.get(folder) != new.get(folder) else []
         return Diff(changes=Diff.DIFF_SOME if old != new else Diff.DIFF_NONE, diffs=moved, replaces=moved)
 
     def Configure(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
@@ -80,11 +86,15 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         failures = [(key, "missing required property") for key in ("apiVersion", "kind") if not inputs.get(key)]
         if self._folder is None:
             failures.append(("", "this provider only renders: set renderYamlToDirectory"))
-        if inputs.get("metadata") != UNKNOWN:
+        given = inputs.get("metadata")
+        if given is not None and given != UNKNOWN and not isinstance(given, dict):
+            failures.append(("metadata", f"expected an object, got {given!r}"))
+        elif given != UNKNOWN:
             inputs["metadata"] = self._complete_metadata(inputs, request)
-            name = inputs["metadata"]["name"]
-            if name != UNKNOWN and not is_name(name):
-                failures.append(("metadata.name", f"{name!r} is not a valid DNS-1123 name"))
+            for key in ("name", "namespace"):
+                value = inputs["metadata"].get(key)
+                if value not in (None, UNKNOWN) and not is_name(value):
+                    failures.append((f"metadata.{key}", f"{value!r} is not a valid DNS-1123 name"))
         return provider_pb2.CheckResponse(
             inputs=encode(inputs),
             failures=[provider_pb2.CheckFailure(property=path, reason=reason) for path, reason in failures],
@@ -117,7 +127,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         inputs = decode(request.properties)
         if request.preview:
             return provider_pb2.CreateResponse(id="", properties=encode(inputs))
-        self._write(inputs)
+        self._write(inputs, context)
         return provider_pb2.CreateResponse(id=identity(inputs), properties=encode(inputs))
 
     def Read(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
@@ -126,13 +136,16 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         if path is None or not path.exists():
             return provider_pb2.ReadResponse(id="")
         engine_keys = {key: value for key, value in decode(request.inputs).items() if key.startswith("__")}
-        live = encode({**engine_keys, **yaml.safe_load(path.read_text())})
+        try:
+            live = encode({**engine_keys, **_load(path)})
+        except NotAnObject as error:
+            _fail(context, str(error))
         return provider_pb2.ReadResponse(id=request.id, properties=live, inputs=live)
 
     def Update(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         inputs = decode(request.news)
         if not request.preview:
-            self._write(inputs)
+            self._write(inputs, context)
         return provider_pb2.UpdateResponse(properties=encode(inputs))
 
     def Delete(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
@@ -153,14 +166,43 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             suffix = (request.randomSeed.hex() or uuid.uuid4().hex)[:8]
             kept = metadata(decode(request.olds)).get("name")
             completed["name"] = kept or f"{resource_name(request.urn).lower()}-{suffix}"
-            completed["annotations"] = {**(completed.get("annotations") or {}), "pulumi.com/autonamed": "true"}
+            annotations = completed.get("annotations") or {}
+            if isinstance(annotations, dict):  # else they are not known yet
+                completed["annotations"] = {**annotations, "pulumi.com/autonamed": "true"}
         return completed
 
     def _path(self, manifest: Manifest) -> Path | None:
         return self._folder / file_name(manifest) if self._folder and manifest.get("kind") else None
 
-    def _write(self, manifest: Manifest) -> None:
+    def _write(self, manifest: Manifest, context: grpc.ServicerContext) -> None:
         path = self._path(manifest)
         if path is None:
             raise AssertionError("Check refuses objects without a kind or a folder")
-        write_atomically(path, yaml.safe_dump(without_engine_keys(manifest), sort_keys=True, width=120))
+        with contextlib.suppress(NotAnObject):  # a file that somebody broke is written anew
+            there = _load(path)
+            if file_name(there) == file_name(manifest) and identity(there) != identity(manifest):
+                _fail(context, f"{path} holds {identity(there)}: {identity(manifest)} would overwrite it")
+        try:
+            write_atomically(path, yaml.safe_dump(without_engine_keys(manifest), sort_keys=True, width=120))
+        except OSError as error:
+            _fail(context, str(error))
+
+
+def _load(path: Path) -> Manifest:
+    """Return the object in a file.
+
+    Raises:
+        NotAnObject: the file holds something else.
+    """
+    try:
+        manifest: Manifest = yaml.safe_load(path.read_text(encoding="utf-8"))
+        file_name(manifest)
+        encode(manifest)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, yaml.YAMLError) as error:
+        raise NotAnObject(f"{path} is not a Kubernetes object any more: mend or remove it ({error})") from error
+    return manifest
+
+
+def _fail(context: grpc.ServicerContext, text: str) -> NoReturn:
+    context.abort(grpc.StatusCode.FAILED_PRECONDITION, text)
+    raise AssertionError("abort always raises")

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
-from pulumi.runtime.proto import language_pb2_grpc
+from offline.plugins.process import Leave, serve
 
-from offline.language.host import Host
-from offline.plugins.process import serve
 
-host = Host(engine=sys.argv[-1])
-serve(
-    lambda server: language_pb2_grpc.add_LanguageRuntimeServicer_to_server(host, server),
-    on_exit=host.terminate_children,
-)
+def register(server: Any) -> Leave:
+    from pulumi.runtime.proto import language_pb2_grpc  # noqa: PLC0415 - see `serve`
+
+    from offline.language.host import Host  # noqa: PLC0415
+
+    host = Host(engine=sys.argv[-1])
+    language_pb2_grpc.add_LanguageRuntimeServicer_to_server(host, server)
+    return host.terminate_children
+
+
+if __name__ == "__main__":
+    serve(register)

@@ -22,7 +22,10 @@ from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
 from offline.language.program import SHOWN, Run
 
 PREVIEW_VARIABLE = "FAREGATE_PREVIEW"
-"""Set by `make preview`: the program of a real account may be previewed against the simulation."""
+"""Set for one command: the program of a real account may be previewed against the simulation."""
+
+GRACE_SECONDS = 2.0
+"""How long a child may take to end by itself."""
 
 
 class Host(language_pb2_grpc.LanguageRuntimeServicer):
@@ -33,8 +36,8 @@ class Host(language_pb2_grpc.LanguageRuntimeServicer):
         self._children: set[subprocess.Popen[bytes]] = set()
 
     def terminate_children(self) -> None:
-        for child in list(self._children):
-            child.terminate()
+        """End the running programs and plugins."""
+        _end(list(self._children))
 
     # ---- the plugin itself ------------------------------------------------------------------------------------
 
@@ -123,7 +126,8 @@ class Host(language_pb2_grpc.LanguageRuntimeServicer):
             if child.stdout is None or child.stderr is None:
                 raise AssertionError("both streams are pipes")
             for name, chunk in _read_streams({"stdout": child.stdout, "stderr": child.stderr}):
-                yield language_pb2.RunPluginResponse(**{name: chunk})
+                response = language_pb2.RunPluginResponse
+                yield response(stderr=chunk) if name == "stderr" else response(stdout=chunk)
             yield language_pb2.RunPluginResponse(exitcode=child.wait())
 
     @contextlib.contextmanager
@@ -132,11 +136,14 @@ class Host(language_pb2_grpc.LanguageRuntimeServicer):
     ) -> Iterator[subprocess.Popen[bytes]]:
         child = subprocess.Popen(command, **options)
         self._children.add(child)
-        # ^C, or the engine is gone.
-        context.add_callback(lambda: child.terminate() if child.poll() is None else None)
+        # ^C, or the engine is gone; if it is gone already, nothing calls back. In a thread: gRPC waits for callbacks.
+        ending = threading.Thread(target=_end, args=([child],), daemon=True)
+        if not context.add_callback(ending.start):
+            ending.start()
         try:
             yield child
         finally:
+            _end([child])
             self._children.discard(child)
 
 
@@ -152,8 +159,21 @@ def refuse_real_account(project: str, stack: str, config: dict[str, str], *, dry
         return None
     return (
         f"stack {stack} belongs to a real account and the offline tools are active: "
-        f"run `deactivate` to work on the account, or `make preview ENV={stack}` to see the plan without one"
+        f"run `deactivate` to work on the account, or `{PREVIEW_VARIABLE}=1 pulumi preview -s {stack}` "
+        "to see what it would create without one"
     )
+
+
+def _end(children: list[subprocess.Popen[bytes]]) -> None:
+    """End processes; one that does not heed SIGTERM is killed."""
+    for child in children:
+        child.terminate()
+    for child in children:
+        try:
+            child.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
 
 
 def _interpreter(info: Any, context: grpc.ServicerContext) -> str:

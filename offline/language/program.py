@@ -69,9 +69,12 @@ def run_program(run: Run) -> int:
             loop.run_until_complete(run_in_stack(lambda: _execute(program)))
         except pulumi.RunError as error:
             pulumi.log.error(str(error))
-            return 1
+            return SHOWN
         except SystemExit as left:
-            return left.code if isinstance(left.code, int) else int(left.code is not None)
+            if left.code is None or isinstance(left.code, int):
+                return left.code or 0
+            pulumi.log.error(str(left.code))  # sys.exit("why")
+            return SHOWN
         except Exception as error:  # noqa: BLE001 - whatever a user's program raises is shown to its user
             pulumi.log.error(f"Program failed with an unhandled exception:\n{_user_traceback(error, folder)}")
             return SHOWN

@@ -36,8 +36,10 @@ class Vpc(_TaggedEc2):
             "ec2", "create_vpc", CidrBlock=inputs["cidrBlock"], TagSpecifications=self.tag_specifications(inputs)
         )
         vpc_id: str = vpc["Vpc"]["VpcId"]
-        self._set_dns(cloud, vpc_id, inputs)
         return vpc_id
+
+    def complete(self, cloud: Cloud, resource_id: str, inputs: Properties) -> None:
+        self._set_dns(cloud, resource_id, inputs)
 
     def read(self, cloud: Cloud, resource_id: str) -> Properties:
         vpc = cloud.call("ec2", "describe_vpcs", VpcIds=[resource_id])["Vpcs"][0]
@@ -86,8 +88,10 @@ class Subnet(_TaggedEc2):
             TagSpecifications=self.tag_specifications(inputs),
         )
         subnet_id: str = subnet["Subnet"]["SubnetId"]
-        self._set_public_ip(cloud, subnet_id, inputs)
         return subnet_id
+
+    def complete(self, cloud: Cloud, resource_id: str, inputs: Properties) -> None:
+        self._set_public_ip(cloud, resource_id, inputs)
 
     def read(self, cloud: Cloud, resource_id: str) -> Properties:
         subnet = cloud.call("ec2", "describe_subnets", SubnetIds=[resource_id])["Subnets"][0]
@@ -121,8 +125,11 @@ class InternetGateway(_TaggedEc2):
     def create(self, cloud: Cloud, inputs: Properties) -> str:
         gateway = cloud.call("ec2", "create_internet_gateway", TagSpecifications=self.tag_specifications(inputs))
         gateway_id: str = gateway["InternetGateway"]["InternetGatewayId"]
-        cloud.call("ec2", "attach_internet_gateway", InternetGatewayId=gateway_id, VpcId=inputs["vpcId"])
         return gateway_id
+
+    def complete(self, cloud: Cloud, resource_id: str, inputs: Properties) -> None:
+        if inputs.get("vpcId"):
+            cloud.call("ec2", "attach_internet_gateway", InternetGatewayId=resource_id, VpcId=inputs["vpcId"])
 
     def read(self, cloud: Cloud, resource_id: str) -> Properties:
         answer = cloud.call("ec2", "describe_internet_gateways", InternetGatewayIds=[resource_id])
@@ -135,8 +142,8 @@ class InternetGateway(_TaggedEc2):
         }
 
     def delete(self, cloud: Cloud, resource_id: str, state: Properties) -> None:
-        if self.read(cloud, resource_id)["vpcId"]:
-            cloud.call("ec2", "detach_internet_gateway", InternetGatewayId=resource_id, VpcId=state["vpcId"])
+        if attached_to := self.read(cloud, resource_id)["vpcId"]:
+            cloud.call("ec2", "detach_internet_gateway", InternetGatewayId=resource_id, VpcId=attached_to)
         cloud.call("ec2", "delete_internet_gateway", InternetGatewayId=resource_id)
 
 
@@ -236,15 +243,17 @@ class SecurityGroup(_TaggedEc2):
             TagSpecifications=self.tag_specifications(inputs),
         )
         group_id: str = group["GroupId"]
+        return group_id
+
+    def complete(self, cloud: Cloud, resource_id: str, inputs: Properties) -> None:
         # AWS adds a rule that lets everything out; the real provider takes it away, so that rules are the program's.
-        for rule in _describe_rules(cloud, [{"Name": "group-id", "Values": [group_id]}]):
+        for rule in _describe_rules(cloud, [{"Name": "group-id", "Values": [resource_id]}]):
             cloud.call(
                 "ec2",
                 "revoke_security_group_egress",
-                GroupId=group_id,
+                GroupId=resource_id,
                 SecurityGroupRuleIds=[rule["SecurityGroupRuleId"]],
             )
-        return group_id
 
     def read(self, cloud: Cloud, resource_id: str) -> Properties:
         group = cloud.call("ec2", "describe_security_groups", GroupIds=[resource_id])["SecurityGroups"][0]
@@ -261,6 +270,8 @@ class SecurityGroup(_TaggedEc2):
 
 
 class _SecurityGroupRule(_TaggedEc2):
+    """One rule. A change is an update on AWS and a replacement here: moto spoils modified rules that name a group."""
+
     kind = "security-group-rule"
     direction: ClassVar[str]
     replaces = frozenset(

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any
 
 from offline.aws.cloud import Cloud
-from offline.aws.resource import Properties, ResourceType, removed_tags
+from offline.aws.resource import Properties, ResourceType, present, removed_tags
 
 
 class Cluster(ResourceType):
+    """A control plane. A new version is an update on AWS and a replacement here: moto has no UpdateClusterVersion."""
+
     token = "aws:eks/cluster:Cluster"
     name_property = "name"
     name_limit = 100
     replaces = frozenset({"name", "roleArn", "version", "vpcConfig"})
     updates = frozenset({"tags"})
-    # A version change is in place on AWS; moto 5.2.5 answers 404 to UpdateClusterVersion, so here it replaces.
+    nested = MappingProxyType(
+        {"vpcConfig": frozenset({"endpointPrivateAccess", "endpointPublicAccess", "securityGroupIds", "subnetIds"})}
+    )
 
     def create(self, cloud: Cloud, inputs: Properties) -> str:
-        cloud.call_with(
+        cloud.call(
             "eks",
             "create_cluster",
-            {key: inputs.get(key) for key in ("name", "roleArn", "version", "tags")},
-            resourcesVpcConfig={
-                key: value
-                for key, value in inputs["vpcConfig"].items()
-                if key in ("subnetIds", "securityGroupIds", "endpointPrivateAccess", "endpointPublicAccess")
-            },
+            name=inputs["name"],
+            resourcesVpcConfig=present(inputs["vpcConfig"]),
+            roleArn=inputs["roleArn"],
+            tags=inputs.get("tags"),
+            version=inputs.get("version"),
         )
         name: str = inputs["name"]
         return name
@@ -45,14 +49,21 @@ class Cluster(ResourceType):
         }
 
     def update(self, cloud: Cloud, resource_id: str, old: Properties, new: Properties) -> None:
-        _retag(cloud, self.read(cloud, resource_id)["arn"], old, new)
+        arn = self.read(cloud, resource_id)["arn"]
+        if removed := removed_tags(old, new):
+            cloud.call("eks", "untag_resource", resourceArn=arn, tagKeys=removed)
+        if new.get("tags"):
+            cloud.call("eks", "tag_resource", resourceArn=arn, tags=new["tags"])
 
     def delete(self, cloud: Cloud, resource_id: str, state: Properties) -> None:
         cloud.call("eks", "delete_cluster", name=resource_id)
 
 
 class NodeGroup(ResourceType):
-    """A managed node group; the id is `CLUSTER:GROUP`."""
+    """A managed node group; the id is `CLUSTER:GROUP`.
+
+    New tags are an update on AWS and a replacement here: moto tags clusters alone.
+    """
 
     token = "aws:eks/nodeGroup:NodeGroup"
     name_property = "nodeGroupName"
@@ -66,22 +77,33 @@ class NodeGroup(ResourceType):
             "nodeGroupName",
             "nodeRoleArn",
             "subnetIds",
+            "tags",
         }
     )
-    updates = frozenset({"labels", "scalingConfig", "tags", "taints"})
+    updates = frozenset({"labels", "scalingConfig", "taints"})
+    nested = MappingProxyType(
+        {
+            "scalingConfig": frozenset({"desiredSize", "maxSize", "minSize"}),
+            "taints": frozenset({"effect", "key", "value"}),
+        }
+    )
 
     def create(self, cloud: Cloud, inputs: Properties) -> str:
-        cloud.call_with(
+        cloud.call(
             "eks",
             "create_nodegroup",
-            {
-                key: inputs.get(key)
-                for key in ("amiType", "capacityType", "clusterName", "diskSize", "instanceTypes", "labels", "tags")
-            }
-            | {"nodegroupName": inputs["nodeGroupName"], "scalingConfig": inputs["scalingConfig"]},
+            amiType=inputs.get("amiType"),
+            capacityType=inputs.get("capacityType"),
+            clusterName=inputs["clusterName"],
+            diskSize=inputs.get("diskSize"),
+            instanceTypes=inputs.get("instanceTypes"),
+            labels=inputs.get("labels"),
             nodeRole=inputs["nodeRoleArn"],
+            nodegroupName=inputs["nodeGroupName"],
+            scalingConfig=inputs["scalingConfig"],
             subnets=inputs["subnetIds"],
-            taints=inputs.get("taints"),
+            tags=inputs.get("tags"),
+            taints=[present(taint) for taint in inputs.get("taints") or []],
         )
         return f"{inputs['clusterName']}:{inputs['nodeGroupName']}"
 
@@ -109,7 +131,7 @@ class NodeGroup(ResourceType):
         cluster, name = resource_id.split(":", 1)
         live = self.read(cloud, resource_id)
         old_labels, labels = live["labels"] or {}, new.get("labels") or {}
-        old_taints, taints = live["taints"] or [], new.get("taints") or []
+        old_taints, taints = live["taints"] or [], [present(taint) for taint in new.get("taints") or []]
         changes: dict[str, Any] = {"scalingConfig": new["scalingConfig"]}
         if labels != old_labels:
             changes["labels"] = {
@@ -117,20 +139,14 @@ class NodeGroup(ResourceType):
                 "removeLabels": sorted(set(old_labels) - set(labels)),
             }
         if taints != old_taints:
+            # A key and an effect make a taint; another value is an update of it.
+            kept = {(taint["key"], taint["effect"]) for taint in taints}
             changes["taints"] = {
                 "addOrUpdateTaints": taints,
-                "removeTaints": [taint for taint in old_taints if taint not in taints],
+                "removeTaints": [taint for taint in old_taints if (taint["key"], taint["effect"]) not in kept],
             }
         cloud.call("eks", "update_nodegroup_config", clusterName=cluster, nodegroupName=name, **changes)
-        _retag(cloud, live["arn"], old, new)
 
     def delete(self, cloud: Cloud, resource_id: str, state: Properties) -> None:
         cluster, name = resource_id.split(":", 1)
         cloud.call("eks", "delete_nodegroup", clusterName=cluster, nodegroupName=name)
-
-
-def _retag(cloud: Cloud, arn: str, old: Properties, new: Properties) -> None:
-    if removed := removed_tags(old, new):
-        cloud.call("eks", "untag_resource", resourceArn=arn, tagKeys=removed)
-    if new.get("tags"):
-        cloud.call("eks", "tag_resource", resourceArn=arn, tags=new["tags"])

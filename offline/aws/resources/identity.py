@@ -40,9 +40,7 @@ class Role(ResourceType):
 
     def update(self, cloud: Cloud, resource_id: str, old: Properties, new: Properties) -> None:
         if old.get("assumeRolePolicy") != new["assumeRolePolicy"]:
-            cloud.call(
-                "iam", "update_assume_role_policy", RoleName=resource_id, PolicyDocument=new["assumeRolePolicy"]
-            )
+            cloud.call("iam", "update_assume_role_policy", RoleName=resource_id, PolicyDocument=new["assumeRolePolicy"])
         if old.get("description") != new.get("description"):
             cloud.call("iam", "update_role", RoleName=resource_id, Description=new.get("description", ""))
         if removed := removed_tags(old, new):

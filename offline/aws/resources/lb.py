@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any
 
-from offline.aws.cloud import Cloud
-from offline.aws.resource import Properties, ResourceType, from_tag_list, removed_tags, to_tag_list
+from offline.aws.cloud import Cloud, Denied
+from offline.aws.resource import Properties, ResourceType, from_tag_list, present, removed_tags, to_tag_list
 
 
 class LoadBalancer(ResourceType):
@@ -29,8 +30,10 @@ class LoadBalancer(ResourceType):
             Tags=to_tag_list(inputs.get("tags")) or None,
         )
         arn: str = answer["LoadBalancers"][0]["LoadBalancerArn"]
-        self._set_attributes(cloud, arn, inputs)
         return arn
+
+    def complete(self, cloud: Cloud, resource_id: str, inputs: Properties) -> None:
+        self._set_attributes(cloud, resource_id, inputs)
 
     def read(self, cloud: Cloud, resource_id: str) -> Properties:
         answer = cloud.call("elbv2", "describe_load_balancers", LoadBalancerArns=[resource_id])
@@ -54,25 +57,29 @@ class LoadBalancer(ResourceType):
     def update(self, cloud: Cloud, resource_id: str, old: Properties, new: Properties) -> None:
         if old.get("securityGroups") != new.get("securityGroups"):
             cloud.call(
-                "elbv2", "set_security_groups", LoadBalancerArn=resource_id, SecurityGroups=new["securityGroups"]
+                "elbv2",
+                "set_security_groups",
+                LoadBalancerArn=resource_id,
+                SecurityGroups=new.get("securityGroups", []),
             )
         if old.get("subnets") != new.get("subnets"):
-            cloud.call("elbv2", "set_subnets", LoadBalancerArn=resource_id, Subnets=new["subnets"])
+            cloud.call("elbv2", "set_subnets", LoadBalancerArn=resource_id, Subnets=new.get("subnets", []))
         self._set_attributes(cloud, resource_id, new)
         _retag(cloud, resource_id, old, new)
 
     def delete(self, cloud: Cloud, resource_id: str, state: Properties) -> None:
+        if self.read(cloud, resource_id)["enableDeletionProtection"]:
+            raise Denied(f"load balancer {resource_id} can't be deleted: deletion protection is enabled")
         cloud.call("elbv2", "delete_load_balancer", LoadBalancerArn=resource_id)
 
     def _set_attributes(self, cloud: Cloud, arn: str, inputs: Properties) -> None:
-        attributes = {
-            "deletion_protection.enabled": _flag(inputs.get("enableDeletionProtection")),
-            "idle_timeout.timeout_seconds": str(inputs.get("idleTimeout", 60)),
-            "routing.http.drop_invalid_header_fields.enabled": _flag(inputs.get("dropInvalidHeaderFields")),
-        }
-        cloud.call(
-            "elbv2", "modify_load_balancer_attributes", LoadBalancerArn=arn, Attributes=to_tag_list(attributes)
-        )
+        attributes = {"deletion_protection.enabled": _flag(inputs.get("enableDeletionProtection"))}
+        if inputs.get("loadBalancerType", "application") == "application":
+            attributes |= {
+                "idle_timeout.timeout_seconds": str(inputs.get("idleTimeout", 60)),
+                "routing.http.drop_invalid_header_fields.enabled": _flag(inputs.get("dropInvalidHeaderFields")),
+            }
+        cloud.call("elbv2", "modify_load_balancer_attributes", LoadBalancerArn=arn, Attributes=to_tag_list(attributes))
 
 
 class TargetGroup(ResourceType):
@@ -81,6 +88,22 @@ class TargetGroup(ResourceType):
     name_limit = 32
     replaces = frozenset({"name", "port", "protocol", "targetType", "vpcId"})
     updates = frozenset({"deregistrationDelay", "healthCheck", "tags"})
+    nested = MappingProxyType(
+        {
+            "healthCheck": frozenset(
+                {
+                    "healthyThreshold",
+                    "interval",
+                    "matcher",
+                    "path",
+                    "port",
+                    "protocol",
+                    "timeout",
+                    "unhealthyThreshold",
+                }
+            )
+        }
+    )
 
     def create(self, cloud: Cloud, inputs: Properties) -> str:
         answer = cloud.call(
@@ -95,8 +118,10 @@ class TargetGroup(ResourceType):
             **self._health_check(inputs),
         )
         arn: str = answer["TargetGroups"][0]["TargetGroupArn"]
-        self._set_attributes(cloud, arn, inputs)
         return arn
+
+    def complete(self, cloud: Cloud, resource_id: str, inputs: Properties) -> None:
+        self._set_attributes(cloud, resource_id, inputs)
 
     def read(self, cloud: Cloud, resource_id: str) -> Properties:
         group = cloud.call("elbv2", "describe_target_groups", TargetGroupArns=[resource_id])["TargetGroups"][0]
@@ -104,16 +129,18 @@ class TargetGroup(ResourceType):
         return {
             "arn": resource_id,
             "deregistrationDelay": int(attributes.get("deregistration_delay.timeout_seconds", 300)),
-            "healthCheck": {
-                "healthyThreshold": group.get("HealthyThresholdCount"),
-                "interval": group.get("HealthCheckIntervalSeconds"),
-                "matcher": group.get("Matcher", {}).get("HttpCode"),
-                "path": group.get("HealthCheckPath"),
-                "port": group.get("HealthCheckPort"),
-                "protocol": group.get("HealthCheckProtocol"),
-                "timeout": group.get("HealthCheckTimeoutSeconds"),
-                "unhealthyThreshold": group.get("UnhealthyThresholdCount"),
-            },
+            "healthCheck": present(
+                {
+                    "healthyThreshold": group.get("HealthyThresholdCount"),
+                    "interval": group.get("HealthCheckIntervalSeconds"),
+                    "matcher": group.get("Matcher", {}).get("HttpCode"),
+                    "path": group.get("HealthCheckPath"),
+                    "port": group.get("HealthCheckPort"),
+                    "protocol": group.get("HealthCheckProtocol"),
+                    "timeout": group.get("HealthCheckTimeoutSeconds"),
+                    "unhealthyThreshold": group.get("UnhealthyThresholdCount"),
+                }
+            ),
             "name": group["TargetGroupName"],
             "port": group.get("Port"),
             "protocol": group.get("Protocol"),
@@ -156,6 +183,7 @@ class Listener(ResourceType):
     token = "aws:lb/listener:Listener"
     replaces = frozenset({"loadBalancerArn"})
     updates = frozenset({"defaultActions", "port", "protocol", "tags"})
+    nested = MappingProxyType({"defaultActions": frozenset({"targetGroupArn", "type"})})
 
     def create(self, cloud: Cloud, inputs: Properties) -> str:
         answer = cloud.call(
@@ -173,7 +201,7 @@ class Listener(ResourceType):
         return {
             "arn": resource_id,
             "defaultActions": [
-                {"targetGroupArn": action.get("TargetGroupArn"), "type": action["Type"]}
+                present({"targetGroupArn": action.get("TargetGroupArn"), "type": action["Type"]})
                 for action in listener["DefaultActions"]
             ],
             "loadBalancerArn": listener["LoadBalancerArn"],
@@ -191,7 +219,8 @@ class Listener(ResourceType):
 
     def _arguments(self, inputs: Properties) -> dict[str, Any]:
         actions = [
-            {"Type": action["type"], "TargetGroupArn": action["targetGroupArn"]} for action in inputs["defaultActions"]
+            present({"Type": action["type"], "TargetGroupArn": action.get("targetGroupArn")})
+            for action in inputs["defaultActions"]
         ]
         return {"Port": inputs.get("port"), "Protocol": inputs.get("protocol"), "DefaultActions": actions}
 

@@ -48,6 +48,7 @@ class Secret(ResourceType):
             cloud.call("secretsmanager", "tag_resource", SecretId=resource_id, Tags=tags)
 
     def delete(self, cloud: Cloud, resource_id: str, state: Properties) -> None:
+        self.read(cloud, resource_id)  # one that waits for its deletion is gone for Pulumi
         days = state.get("recoveryWindowInDays", 30)
         how = {"RecoveryWindowInDays": days} if days else {"ForceDeleteWithoutRecovery": True}
         cloud.call("secretsmanager", "delete_secret", SecretId=resource_id, **how)
@@ -63,8 +64,10 @@ class LogGroup(ResourceType):
     def create(self, cloud: Cloud, inputs: Properties) -> str:
         name: str = inputs["name"]
         cloud.call("logs", "create_log_group", logGroupName=name, tags=inputs.get("tags") or None)
-        self._set_retention(cloud, name, inputs)
         return name
+
+    def complete(self, cloud: Cloud, resource_id: str, inputs: Properties) -> None:
+        self._set_retention(cloud, resource_id, inputs)
 
     def read(self, cloud: Cloud, resource_id: str) -> Properties:
         groups = cloud.call("logs", "describe_log_groups", logGroupNamePrefix=resource_id)["logGroups"]

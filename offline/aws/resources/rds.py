@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any
 
-from offline.aws.cloud import Cloud
+from offline.aws.cloud import Cloud, Denied
 from offline.aws.resource import Properties, ResourceType, from_tag_list, removed_tags, to_tag_list
 
 
 class SubnetGroup(ResourceType):
+    """Where a database may live. Only tags change in place here: moto's ModifyDBSubnetGroup loses the group."""
+
     token = "aws:rds/subnetGroup:SubnetGroup"
     name_property = "name"
     name_limit = 255
-    replaces = frozenset({"name"})
-    updates = frozenset({"description", "subnetIds", "tags"})
+    name_is_lower_case = True
+    replaces = frozenset({"description", "name", "subnetIds"})
+    updates = frozenset({"tags"})
 
     def create(self, cloud: Cloud, inputs: Properties) -> str:
         cloud.call(
@@ -39,13 +43,6 @@ class SubnetGroup(ResourceType):
         }
 
     def update(self, cloud: Cloud, resource_id: str, old: Properties, new: Properties) -> None:
-        cloud.call(
-            "rds",
-            "modify_db_subnet_group",
-            DBSubnetGroupName=resource_id,
-            DBSubnetGroupDescription=new.get("description", "Managed by Pulumi"),
-            SubnetIds=new["subnetIds"],
-        )
         _retag(cloud, self.read(cloud, resource_id)["arn"], old, new)
 
     def delete(self, cloud: Cloud, resource_id: str, state: Properties) -> None:
@@ -57,20 +54,23 @@ class Instance(ResourceType):
 
     token = "aws:rds/instance:Instance"
     name_property = "identifier"
+    name_is_lower_case = True
     replaces = frozenset({"dbName", "dbSubnetGroupName", "engine", "identifier", "storageEncrypted", "username"})
     # What says how to delete it is kept in the state only; AWS does not know it.
     deletion = frozenset({"finalSnapshotIdentifier", "skipFinalSnapshot"})
-    changes = {
-        "allocatedStorage": "AllocatedStorage",
-        "backupRetentionPeriod": "BackupRetentionPeriod",
-        "deletionProtection": "DeletionProtection",
-        "engineVersion": "EngineVersion",
-        "instanceClass": "DBInstanceClass",
-        "manageMasterUserPassword": "ManageMasterUserPassword",
-        "multiAz": "MultiAZ",
-        "publiclyAccessible": "PubliclyAccessible",
-        "vpcSecurityGroupIds": "VpcSecurityGroupIds",
-    }
+    changes = MappingProxyType(
+        {
+            "allocatedStorage": "AllocatedStorage",
+            "backupRetentionPeriod": "BackupRetentionPeriod",
+            "deletionProtection": "DeletionProtection",
+            "engineVersion": "EngineVersion",
+            "instanceClass": "DBInstanceClass",
+            "manageMasterUserPassword": "ManageMasterUserPassword",
+            "multiAz": "MultiAZ",
+            "publiclyAccessible": "PubliclyAccessible",
+            "vpcSecurityGroupIds": "VpcSecurityGroupIds",
+        }
+    )
     updates = frozenset(changes) | deletion | {"tags"}
 
     def create(self, cloud: Cloud, inputs: Properties) -> str:
@@ -84,7 +84,7 @@ class Instance(ResourceType):
             MasterUsername=inputs.get("username"),
             StorageEncrypted=inputs.get("storageEncrypted"),
             Tags=to_tag_list(inputs.get("tags")),
-            **self._arguments(inputs),
+            **{argument: inputs.get(name) for name, argument in self.changes.items()},
         )
         identifier: str = inputs["identifier"]
         return identifier
@@ -101,7 +101,7 @@ class Instance(ResourceType):
             "dbSubnetGroupName": database.get("DBSubnetGroup", {}).get("DBSubnetGroupName"),
             "engine": database["Engine"],
             "identifier": resource_id,
-            "manageMasterUserPassword": True if database.get("MasterUserSecret") else None,
+            "manageMasterUserPassword": bool(database.get("MasterUserSecret")),
             "masterUserSecrets": [
                 {"secretArn": secret["SecretArn"], "secretStatus": secret.get("SecretStatus")}
                 for secret in [database.get("MasterUserSecret")]
@@ -115,23 +115,25 @@ class Instance(ResourceType):
         }
 
     def update(self, cloud: Cloud, resource_id: str, old: Properties, new: Properties) -> None:
-        if changes := {key: value for key, value in self._arguments(new).items() if value is not None}:
-            cloud.call(
-                "rds", "modify_db_instance", DBInstanceIdentifier=resource_id, ApplyImmediately=True, **changes
-            )
+        # Only what differs: naming the password's management again makes AWS's simulation change the password. A switch
+        # that the program no longer sets goes back to AWS's default; anything else stays as it is, as on AWS.
+        wanted = {"deletionProtection": False, "publiclyAccessible": False, **new}
+        changes = {
+            argument: wanted[name]
+            for name, argument in self.changes.items()
+            if wanted.get(name) is not None and wanted[name] != old.get(name)
+        }
+        if changes:
+            cloud.call("rds", "modify_db_instance", DBInstanceIdentifier=resource_id, ApplyImmediately=True, **changes)
         _retag(cloud, self.read(cloud, resource_id)["arn"], old, new)
 
     def delete(self, cloud: Cloud, resource_id: str, state: Properties) -> None:
-        cloud.call(
-            "rds",
-            "delete_db_instance",
-            DBInstanceIdentifier=resource_id,
-            SkipFinalSnapshot=bool(state.get("skipFinalSnapshot")),
-            FinalDBSnapshotIdentifier=state.get("finalSnapshotIdentifier"),
-        )
-
-    def _arguments(self, inputs: Properties) -> dict[str, Any]:
-        return {argument: inputs.get(name) for name, argument in self.changes.items()}
+        how: dict[str, Any] = {"SkipFinalSnapshot": True}
+        if not state.get("skipFinalSnapshot"):
+            if not state.get("finalSnapshotIdentifier"):
+                raise Denied("finalSnapshotIdentifier is required unless skipFinalSnapshot is set")
+            how = {"FinalDBSnapshotIdentifier": state["finalSnapshotIdentifier"]}
+        cloud.call("rds", "delete_db_instance", DBInstanceIdentifier=resource_id, **how)
 
 
 def _read_tags(cloud: Cloud, arn: str) -> dict[str, str]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import MappingProxyType
 
 from botocore.exceptions import ClientError
 
-from offline.aws.cloud import Cloud, Missing, is_not_found
-from offline.aws.resource import Properties, ResourceType, from_tag_list, to_tag_list
+from offline.aws.cloud import Cloud, Missing
+from offline.aws.resource import Properties, ResourceType, from_tag_list, present, to_tag_list
 
 
 class Bucket(ResourceType):
     token = "aws:s3/bucket:Bucket"
     name_property = "bucket"
+    name_is_lower_case = True
     replaces = frozenset({"bucket"})
     updates = frozenset({"forceDestroy", "tags"})
 
@@ -21,15 +22,18 @@ class Bucket(ResourceType):
         # us-east-1 is the one region that may not be named.
         location = None if cloud.region == "us-east-1" else {"LocationConstraint": cloud.region}
         cloud.call("s3", "create_bucket", Bucket=name, CreateBucketConfiguration=location)
-        self._set_tags(cloud, name, inputs)
         return name
 
+    def complete(self, cloud: Cloud, resource_id: str, inputs: Properties) -> None:
+        self._set_tags(cloud, resource_id, inputs)
+
     def read(self, cloud: Cloud, resource_id: str) -> Properties:
-        cloud.call("s3", "head_bucket", Bucket=resource_id)
+        # HeadBucket answers a bare 404, which could mean anything; this names what is missing.
+        cloud.call("s3", "get_bucket_location", Bucket=resource_id)
         try:
             tags = from_tag_list(cloud.call("s3", "get_bucket_tagging", Bucket=resource_id)["TagSet"])
         except ClientError as error:
-            if not is_not_found(error):
+            if error.response["Error"]["Code"] != "NoSuchTagSet":
                 raise
             tags = {}
         return {"arn": f"arn:aws:s3:::{resource_id}", "bucket": resource_id, "region": cloud.region, "tags": tags}
@@ -61,9 +65,12 @@ class Bucket(ResourceType):
 
 
 class BucketVersioning(ResourceType):
+    """Versioning of a bucket. AWS can't take it off again, only suspend it, so after a deletion it still reads."""
+
     token = "aws:s3/bucketVersioning:BucketVersioning"
     replaces = frozenset({"bucket"})
     updates = frozenset({"versioningConfiguration"})
+    nested = MappingProxyType({"versioningConfiguration": frozenset({"status"})})
 
     def create(self, cloud: Cloud, inputs: Properties) -> str:
         return self._put(cloud, inputs)
@@ -78,7 +85,6 @@ class BucketVersioning(ResourceType):
         self._put(cloud, new)
 
     def delete(self, cloud: Cloud, resource_id: str, state: Properties) -> None:
-        # Versioning can't be taken off a bucket again, only suspended.
         cloud.call("s3", "put_bucket_versioning", Bucket=resource_id, VersioningConfiguration={"Status": "Suspended"})
 
     def _put(self, cloud: Cloud, inputs: Properties) -> str:
@@ -92,6 +98,12 @@ class BucketServerSideEncryptionConfiguration(ResourceType):
     token = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
     replaces = frozenset({"bucket"})
     updates = frozenset({"rules"})
+    nested = MappingProxyType(
+        {
+            "rules": frozenset({"applyServerSideEncryptionByDefault", "bucketKeyEnabled"}),
+            "rules.applyServerSideEncryptionByDefault": frozenset({"kmsMasterKeyId", "sseAlgorithm"}),
+        }
+    )
 
     def create(self, cloud: Cloud, inputs: Properties) -> str:
         return self._put(cloud, inputs)
@@ -100,11 +112,19 @@ class BucketServerSideEncryptionConfiguration(ResourceType):
         answer = cloud.call("s3", "get_bucket_encryption", Bucket=resource_id)
         rules = []
         for rule in answer["ServerSideEncryptionConfiguration"]["Rules"]:
-            by_default = rule["ApplyServerSideEncryptionByDefault"]
-            shown: dict[str, Any] = {"sseAlgorithm": by_default["SSEAlgorithm"]}
-            if by_default.get("KMSMasterKeyID"):
-                shown["kmsMasterKeyId"] = by_default["KMSMasterKeyID"]
-            rules.append({"applyServerSideEncryptionByDefault": shown, "bucketKeyEnabled": rule.get("BucketKeyEnabled")})
+            by_default = rule.get("ApplyServerSideEncryptionByDefault", {})
+            shown = {
+                "kmsMasterKeyId": by_default.get("KMSMasterKeyID"),
+                "sseAlgorithm": by_default.get("SSEAlgorithm"),
+            }
+            rules.append(
+                present(
+                    {
+                        "applyServerSideEncryptionByDefault": present(shown) or None,
+                        "bucketKeyEnabled": rule.get("BucketKeyEnabled"),
+                    }
+                )
+            )
         return {"bucket": resource_id, "rules": rules}
 
     def update(self, cloud: Cloud, resource_id: str, old: Properties, new: Properties) -> None:
@@ -115,11 +135,23 @@ class BucketServerSideEncryptionConfiguration(ResourceType):
 
     def _put(self, cloud: Cloud, inputs: Properties) -> str:
         bucket: str = inputs["bucket"]
-        cloud.call_with(
-            "s3",
-            "put_bucket_encryption",
-            {"bucket": bucket, "serverSideEncryptionConfiguration": {"rules": inputs["rules"]}},
-        )
+        rules = []
+        for rule in inputs["rules"]:
+            by_default = rule.get("applyServerSideEncryptionByDefault") or {}
+            asked = {
+                "KMSMasterKeyID": by_default.get("kmsMasterKeyId"),
+                "SSEAlgorithm": by_default.get("sseAlgorithm"),
+            }
+            rules.append(
+                present(
+                    {
+                        "ApplyServerSideEncryptionByDefault": present(asked) or None,
+                        "BucketKeyEnabled": rule.get("bucketKeyEnabled"),
+                    }
+                )
+            )
+        configuration = {"Rules": rules}
+        cloud.call("s3", "put_bucket_encryption", Bucket=bucket, ServerSideEncryptionConfiguration=configuration)
         return bucket
 
 

@@ -1,0 +1,36 @@
+"""The real tools, prepared for an instance that exists."""
+
+from __future__ import annotations
+
+import os
+
+from offline import environment, pulumi_cli
+from offline.instance import Home
+from offline.stack import STACK, Stack
+from offline.stack_file import read_settings
+
+
+def compose_variables(home: Home, cli: pulumi_cli.Cli) -> dict[str, str | None]:
+    """Return the variables that `offline/activate` sets, and with `None` those that it unsets."""
+    return environment.compose(home, home.read(), cli, read_settings(STACK).region, os.environ)
+
+
+def prepare_environment(home: Home, cli: pulumi_cli.Cli) -> dict[str, str]:
+    """Return the whole environment of a tool."""
+    return environment.apply(compose_variables(home, cli), os.environ)
+
+
+def open_stack(home: Home, cli: pulumi_cli.Cli) -> Stack:
+    return Stack(home.state, prepare_environment(home, cli))
+
+
+def require_cli() -> pulumi_cli.Cli:
+    """Return the CLI that is here.
+
+    Raises:
+        CliUnavailable: there is none yet.
+    """
+    cli = pulumi_cli.find_cli()
+    if cli is None:
+        raise pulumi_cli.CliUnavailable("there is no Pulumi CLI yet: run `make up`")
+    return cli

@@ -1,0 +1,154 @@
+"""A machine of a test's own: empty state and cache, and a folder of programs that stand in for the real ones."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import os
+import shlex
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+# A deadline would make the speed of the machine a part of what is tested.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
+
+# Consoles look at these as soon as their module is imported, which is after this one is.
+for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+    os.environ.pop(name, None)
+
+# What would lead out of the test.
+AMBIENT_PREFIXES = ("AWS_", "PULUMI_", "FAREGATE_", "XDG_")
+AMBIENT = ("KUBECONFIG", "INSTANCE")
+PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Folders of the test, and the programs in one of them."""
+
+    root: Path
+
+    @property
+    def state(self) -> Path:
+        return self.root / "state"
+
+    @property
+    def cache(self) -> Path:
+        return self.root / "cache"
+
+    @property
+    def programs(self) -> Path:
+        """The first folder of PATH."""
+        return self.root / "programs"
+
+    def install(self, name: str, body: str) -> Path:
+        """Put a shell script on PATH."""
+        path = self.programs / name
+        path.write_text(f"#!/bin/sh\n{body}\n")
+        path.chmod(0o755)
+        return path
+
+    def install_pulumi(self, answers: Mapping[str, str], version: str = "v3.259.0") -> None:
+        """Put a Pulumi CLI on PATH that records each command and answers it with shell code: by what it begins with."""
+        cases = "".join(f"{shlex.quote(words)}*) {code} ;;\n" for words, code in answers.items())
+        self.install(
+            "pulumi",
+            f'[ "$*" = version ] && {{ echo {version}; exit; }}\n'
+            f'echo "$*" >> {shlex.quote(str(self.root / "commands"))}\n'
+            f'case "$*" in\n{cases}esac\n',
+        )
+
+    @property
+    def pulumi_commands(self) -> list[str]:
+        """What the Pulumi CLI was asked for so far."""
+        record = self.root / "commands"
+        return record.read_text().splitlines() if record.exists() else []
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """Point everything that this user's machine is known by at folders of this test."""
+    machine = Machine(tmp_path)
+    machine.programs.mkdir()
+    for name in os.environ:
+        if name.startswith(AMBIENT_PREFIXES) or name in AMBIENT or name.lower() in PROXIES:
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(machine.state))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(machine.cache))
+    monkeypatch.setenv("PATH", f"{machine.programs}:/usr/bin:/bin")
+    return machine
+
+
+def find_closed_port() -> int:
+    """Return a port of loopback on which nothing listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def closed_port() -> int:
+    return find_closed_port()
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    """A socket of this process that listens on a port of loopback."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        yield server
+
+
+@dataclass
+class Site:
+    """A web server on loopback; a path that it does not have is a 404."""
+
+    url: str
+    files: dict[str, bytes] = field(default_factory=dict)
+    cut: bool = False
+    """Whether it stops in the middle of every file."""
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    def __init__(self, site: Site, *arguments: object) -> None:
+        self.site = site
+        super().__init__(*arguments)  # type: ignore[arg-type] # whatever socketserver hands over
+
+    def do_GET(self) -> None:
+        content = self._answer()
+        if content:
+            self.wfile.write(content[: len(content) // 2] if self.site.cut else content)
+
+    def do_HEAD(self) -> None:
+        self._answer()
+
+    def _answer(self) -> bytes | None:
+        content = self.site.files.get(self.path)
+        self.send_response(404 if content is None else 200)
+        self.send_header("Content-Length", str(len(content or b"")))
+        self.end_headers()
+        return content
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    site = Site("")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Handler, site)) as server:
+        site.url = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield site
+        server.shutdown()
+        thread.join()
