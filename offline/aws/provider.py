@@ -12,7 +12,7 @@ from typing import Any, NoReturn, TypeVar
 import grpc
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from google.protobuf import empty_pb2
-from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
+from pulumi.runtime.proto import provider_pb2
 
 from offline.aws.cloud import Cloud, Denied, Missing, Refused, Unreadable, is_not_found
 from offline.aws.difference import changed_inputs, refresh_inputs, unmodelled_inputs
@@ -20,6 +20,7 @@ from offline.aws.invokes import INVOKES
 from offline.aws.resource import Properties, ResourceType
 from offline.aws.resources import RESOURCE_TYPES
 from offline.aws.schema import VERSION, Schema, load_schema
+from offline.plugins.provider import Plugin
 from offline.plugins.wire import UNKNOWN, decode, encode, resource_name, resource_type
 
 Result = TypeVar("Result")
@@ -27,37 +28,21 @@ Autonaming = provider_pb2.CheckRequest.AutonamingOptions
 Diff = provider_pb2.DiffResponse
 
 
-class Provider(provider_pb2_grpc.ResourceProviderServicer):
+class Provider(Plugin):
     """One configured `aws` provider. The engine starts a process for each."""
+
+    package = "aws"
+    version = VERSION
+    names_resources = True
 
     def __init__(self, schema: Schema | None = None) -> None:
         self._schema = schema or load_schema(RESOURCE_TYPES)
         self._cloud: Cloud | None = None
         self._default_tags: dict[str, str] = {}
 
-    # ---- the plugin itself ------------------------------------------------------------------------------------
-
-    def Handshake(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802 - the protocol's names
-        return provider_pb2.ProviderHandshakeResponse(supports_autonaming_configuration=True)
-
-    def GetPluginInfo(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
-        return plugin_pb2.PluginInfo(version=VERSION)
-
-    def GetSchema(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
-        return provider_pb2.GetSchemaResponse(schema=json.dumps({"name": "aws", "version": VERSION}))
-
-    def Attach(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
-        return empty_pb2.Empty()
-
-    def Cancel(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
-        return empty_pb2.Empty()
-
     # ---- configuration ----------------------------------------------------------------------------------------
 
-    def CheckConfig(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
-        return provider_pb2.CheckResponse(inputs=request.news)
-
-    def DiffConfig(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+    def DiffConfig(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802 - the protocol's names
         changed = changed_inputs(decode(request.olds), decode(request.news))
         # Resources can't move between regions.
         replaces = [name for name in changed if name == "region"]
@@ -81,7 +66,9 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         self._cloud = cloud
         default_tags = arguments.get("defaultTags")
         self._default_tags = (default_tags.get("tags") or {}) if isinstance(default_tags, dict) else {}
-        return provider_pb2.ConfigureResponse(supportsPreview=True, supports_autonaming_configuration=True)
+        return provider_pb2.ConfigureResponse(
+            supportsPreview=True, supports_autonaming_configuration=self.names_resources
+        )
 
     # ---- resources --------------------------------------------------------------------------------------------
 

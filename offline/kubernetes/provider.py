@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
-import json
 import re
 import uuid
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any, NoReturn
 import grpc
 import yaml
 from google.protobuf import empty_pb2
-from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
+from pulumi.runtime.proto import provider_pb2
 
 from offline.cache import write_atomically
 from offline.kubernetes.manifest import (
@@ -27,6 +26,7 @@ from offline.kubernetes.manifest import (
     metadata,
     without_engine_keys,
 )
+from offline.plugins.provider import Plugin
 from offline.plugins.wire import UNKNOWN, decode, encode, resource_name
 
 VERSION = importlib.metadata.version("pulumi-kubernetes")
@@ -37,36 +37,19 @@ class NotAnObject(Exception):
     """A file does not hold a Kubernetes object; the text names it."""
 
 
-class Provider(provider_pb2_grpc.ResourceProviderServicer):
+class Provider(Plugin):
     """One configured `kubernetes` provider; `renderYamlToDirectory` is required."""
+
+    package = "kubernetes"
+    version = VERSION
 
     def __init__(self) -> None:
         self._folder: Path | None = None
         self._namespace = ""
 
-    # ---- the plugin itself ------------------------------------------------------------------------------------
-
-    def Handshake(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802 - the protocol's names
-        return provider_pb2.ProviderHandshakeResponse()
-
-    def GetPluginInfo(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
-        return plugin_pb2.PluginInfo(version=VERSION)
-
-    def GetSchema(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
-        return provider_pb2.GetSchemaResponse(schema=json.dumps({"name": "kubernetes", "version": VERSION}))
-
-    def Attach(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
-        return empty_pb2.Empty()
-
-    def Cancel(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
-        return empty_pb2.Empty()
-
     # ---- configuration ----------------------------------------------------------------------------------------
 
-    def CheckConfig(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
-        return provider_pb2.CheckResponse(inputs=request.news)
-
-    def DiffConfig(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+    def DiffConfig(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802 - the protocol's names
         old, new = decode(request.olds), decode(request.news)
         folder = "renderYamlToDirectory"
         moved = [folder] if old.get(folder) != new.get(folder) else []

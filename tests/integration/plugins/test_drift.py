@@ -101,6 +101,14 @@ def test_suspended_versioning_is_seen_and_enabled_again(aws: ProviderClient, sce
     assert scene.client("s3").get_bucket_versioning(Bucket=scene.bucket)["Status"] == "Enabled"
 
 
+def test_versioning_that_the_program_gives_up_is_suspended(aws: ProviderClient, scene: Scene) -> None:
+    versioning = aws.create(VERSIONING, {"bucket": scene.bucket, "versioningConfiguration": {"status": "Enabled"}})
+
+    aws.delete(VERSIONING, versioning.id, versioning.properties)
+
+    assert scene.client("s3").get_bucket_versioning(Bucket=scene.bucket)["Status"] == "Suspended"
+
+
 def test_a_retention_that_was_changed_or_taken_off_is_seen(aws: ProviderClient, scene: Scene) -> None:
     inputs = {"name": scene.name(), "retentionInDays": 7}
     group = aws.create(LOG_GROUP, inputs)
