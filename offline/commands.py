@@ -120,6 +120,9 @@ def show_environment(options: argparse.Namespace) -> int:
 
 def _raise_stack(stack: Stack, home: Home, report: Report) -> str:
     """Heal what an interrupted run left, bring the stack up and return what changed."""
+    if stack.discard_damaged():
+        report("the state was cut off by a command that was killed: stack and simulation start from nothing")
+        simulation.forget(home)
     stack.make()
     if stack.unlock():
         report("removed the lock of a command that is dead")

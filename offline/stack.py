@@ -66,19 +66,28 @@ class Stack:
         if not self.exists():
             self._run("stack", "init", STACK)
 
+    def discard_damaged(self) -> bool:
+        """Remove a state that is no JSON; return whether there was one. What it described must be gone, too.
+
+        Pulumi's file backend writes the state in place: a command killed meanwhile leaves an empty or half a file, and
+        every later command, `stack rm` too, ends with "failed to load checkpoint".
+
+        Raises:
+            StackBusy: a command that is alive works on the stack.
+        """
+        self._require_idle()
+        damaged = [path for path in self._state.glob(f".pulumi/stacks/*/{STACK}.json") if not _is_json(path)]
+        for path in damaged:
+            path.unlink()
+        return bool(damaged)
+
     def unlock(self) -> bool:
         """Remove locks whose command is dead; return whether there were any.
 
         Raises:
             StackBusy: a lock's command is alive.
         """
-        locks = list(self._locks())
-        for lock in locks:
-            if not lock.is_stale():
-                raise StackBusy(
-                    f"process {lock.pid} on {lock.hostname} works on stack {STACK}: wait for it, "
-                    f"or end it and run this again"
-                )
+        locks = self._require_idle()
         if locks:
             self._run("cancel", "--yes", "--stack", STACK)
         return bool(locks)
@@ -105,6 +114,17 @@ class Stack:
             ContractError: they are not what the contract says.
         """
         return read_outputs(self._read("stack", "output", "--json", "--stack", STACK))
+
+    def _require_idle(self) -> list[Lock]:
+        """Return the locks that dead commands left."""
+        locks = list(self._locks())
+        for lock in locks:
+            if not lock.is_stale():
+                raise StackBusy(
+                    f"process {lock.pid} on {lock.hostname} works on stack {STACK}: wait for it, "
+                    f"or end it and run this again"
+                )
+        return locks
 
     def _locks(self) -> Iterator[Lock]:
         for path in self._state.glob(".pulumi/locks/**/*.json"):
@@ -147,6 +167,14 @@ class Stack:
         if process.returncode != 0:
             raise PulumiFailed(f"pulumi {' '.join(arguments)}\n{''.join(printed)}".rstrip())
         return "".join(printed[:-1])
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_bytes())
+    except ValueError:
+        return False
+    return True
 
 
 def _read_lock(path: Path) -> Lock | None:

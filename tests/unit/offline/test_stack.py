@@ -127,6 +127,38 @@ def test_without_a_state_backend_there_is_no_stack_and_pulumi_is_not_asked(machi
 # ---- locks
 
 
+def write_state(machine: Machine, text: str) -> Path:
+    path = machine.root / "backend" / ".pulumi" / "stacks" / "faregate" / "local.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("text", ["", '{"version": 3, "deploy'])
+def test_a_state_that_was_cut_off_is_discarded(machine: Machine, text: str) -> None:
+    stack = make_stack(machine, {})
+    state = write_state(machine, text)
+    assert stack.discard_damaged()
+    assert not state.exists()
+    assert not stack.discard_damaged()
+
+
+def test_a_whole_state_is_kept(machine: Machine) -> None:
+    stack = make_stack(machine, {})
+    state = write_state(machine, '{"version": 3}')
+    assert not stack.discard_damaged()
+    assert state.read_text() == '{"version": 3}'
+
+
+def test_a_state_that_is_being_written_is_not_discarded(machine: Machine, pulumi_process: int) -> None:
+    stack = make_stack(machine, {})
+    state = write_state(machine, "")
+    write_lock(machine, json.dumps({"pid": pulumi_process, "hostname": platform.node()}))
+    with pytest.raises(StackBusy, match=f"process {pulumi_process}"):
+        stack.discard_damaged()
+    assert state.exists()
+
+
 def test_without_a_lock_nothing_is_cancelled(machine: Machine) -> None:
     assert make_stack(machine, {}).unlock() is False
     assert machine.pulumi_commands == []
