@@ -15,6 +15,7 @@ from typing import Any
 import boto3
 import psutil
 import pytest
+import yaml
 
 from contract.instance import Instance
 from contract.outputs import Outputs
@@ -78,8 +79,6 @@ class Environment:
 
     def write_config(self, path: Path, change: Callable[[dict[str, Any]], None]) -> str:
         """Write a changed copy of the stack's configuration; return the option that names it."""
-        import yaml  # noqa: PLC0415
-
         document = yaml.safe_load((REPOSITORY / "stacks" / "Pulumi.local.yaml").read_text())
         change(document["config"])
         path.write_text(yaml.safe_dump(document))

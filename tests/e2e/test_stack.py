@@ -161,10 +161,7 @@ def test_a_state_that_a_killed_command_cut_off_is_healed(environment: Environmen
 
 
 def test_an_up_killed_halfway_is_healed_and_makes_nothing_twice(new_environment: Environment) -> None:
-    command = ["make", "up", f"INSTANCE={new_environment.name}", "PURPOSE=test"]
-    process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, start_new_session=True)
-    _wait_until(lambda: _count_own_vpcs(new_environment) > 0)
-    os.killpg(process.pid, signal.SIGKILL)
+    process = _interrupt_up(new_environment, signal.SIGKILL)
     process.wait(10)
 
     refused = new_environment.shell(UP, check=False)
@@ -193,10 +190,7 @@ def test_destroy_leaves_nothing(new_environment: Environment) -> None:
 
 
 def test_an_interrupted_command_leaves_no_plugin_behind(new_environment: Environment) -> None:
-    command = ["make", "up", f"INSTANCE={new_environment.name}", "PURPOSE=test"]
-    process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, start_new_session=True)
-    _wait_until(lambda: _count_own_vpcs(new_environment) > 0)
-    os.killpg(process.pid, signal.SIGINT)
+    process = _interrupt_up(new_environment, signal.SIGINT)
     process.wait(60)
 
     _wait_until(lambda: not any("offline.aws" in line for line in list_processes(new_environment.name)))
@@ -213,6 +207,15 @@ def test_the_checkout_stays_clean(environment: Environment) -> None:
 
     assert run(["git", "status", "--porcelain"]).stdout == before
     assert run(["git", "diff", "--stat", "stacks"]).stdout == ""
+
+
+def _interrupt_up(environment: Environment, how: signal.Signals) -> subprocess.Popen[bytes]:
+    """Start `make up` and send a signal to all of its processes once it has begun to create resources."""
+    command = ["make", "up", f"INSTANCE={environment.name}", "PURPOSE=test"]
+    process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, start_new_session=True)
+    _wait_until(lambda: _count_own_vpcs(environment) > 0)
+    os.killpg(process.pid, how)
+    return process
 
 
 def _count_own_vpcs(environment: Environment) -> int:
