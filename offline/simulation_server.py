@@ -1,7 +1,7 @@
 """The process behind `offline.simulation`: moto's server, one request at a time.
 
 moto's backends are not safe under concurrent requests, and the Pulumi engine creates many resources at once.
-`python -P -m offline.simulation_server PORT`
+`python -P -m offline.simulation_server PORT [ADDRESS]`; in its container the address is every one, elsewhere loopback.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ class OneAtATime:
 
 def main() -> None:
     application = OneAtATime(DomainDispatcherApplication(create_backend_app))
-    server = make_server("127.0.0.1", int(sys.argv[1]), application, threaded=True)
+    port, address = int(sys.argv[1]), (sys.argv[2:] or ["127.0.0.1"])[0]
+    server = make_server(address, port, application, threaded=True)
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     server.serve_forever()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
-OURS = ("contract", "infra", "offline", "playbooks")
+OURS = ("contract", "infra", "offline", "playbooks", "services")
 
 # What each folder may import of ours; nobody imports what is not named.
 ALLOWED = {
@@ -19,6 +19,7 @@ ALLOWED = {
     "infra": {"contract", "infra"},
     "offline": {"contract", "infra", "offline"},
     "playbooks": {"contract"},
+    "services": {"contract", "services"},
 }
 
 
@@ -55,7 +56,7 @@ def test_dependencies_point_one_way(folder: str) -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize("folder", ["contract", "playbooks"])
+@pytest.mark.parametrize("folder", ["contract", "playbooks", "services"])
 def test_nothing_outside_infra_and_offline_imports_pulumi(folder: str) -> None:
     modules = {module.split(".")[0] for _, module in _find_imports(folder)}
 
@@ -75,7 +76,7 @@ def test_what_offline_takes_from_infra_is_pure() -> None:
 def test_lock_files_name_no_registry() -> None:
     locks = [*_list_files("requirements/*.txt"), *_list_files("offline/pulumi/go.*")]
 
-    assert len(locks) == 4
+    assert len(locks) == 7
     assert [path.name for path in locks if re.search(r"https?://|index-url|proxy\.", path.read_text())] == []
 
 

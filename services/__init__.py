@@ -1,0 +1,1 @@
+"""What runs inside the containers, and how their images are built."""
