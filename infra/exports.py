@@ -41,7 +41,7 @@ def export_outputs(
         "region": settings.region,
         "account": account,
         "model_store": model_store.url,
-        "image_registry": "localhost",
+        "image_registry": "localhost/faregate",
         "namespace": namespace.name,
         "billing_database": {
             "host": LOOPBACK,

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The inventory of one environment: its outputs, as the contract types them, and where an instance keeps its files.
+"""The inventory of one environment: its outputs, the catalog, and of an instance its record and where it keeps files.
 
 Ansible runs this with `--list`. The environment is named by ENV (default: local).
 """
@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from contract.documents import read_outputs
+from contract.documents import read_catalog, read_instance, read_outputs
 from contract.problems import ContractError
 
 
@@ -26,12 +26,17 @@ def main() -> int:
             print(ended.stderr.strip(), file=sys.stderr)
             return 1
         outputs = read_outputs(json.loads(ended.stdout), f"outputs of {environment}")
+        variables = {
+            "outputs": outputs.model_dump(mode="json"),
+            "catalog": read_catalog().model_dump(mode="json"),
+            "ansible_python_interpreter": sys.executable,
+        }
+        if record := os.environ.get("FAREGATE_INSTANCE"):
+            variables["instance"] = read_instance(Path(record)).model_dump(mode="json")
+            variables["instance_folder"] = str(Path(record).parent)
     except (ContractError, FileNotFoundError) as error:
         print(f"{error}; is `source offline/activate` active?", file=sys.stderr)
         return 1
-    variables = {"outputs": outputs.model_dump(mode="json"), "ansible_python_interpreter": sys.executable}
-    if record := os.environ.get("FAREGATE_INSTANCE"):
-        variables["instance_folder"] = str(Path(record).parent)
     host = {"ansible_connection": "local", **variables}
     print(json.dumps({"all": {"hosts": [environment]}, "_meta": {"hostvars": {environment: host}}}))
     return 0
