@@ -6,6 +6,8 @@ PYTHON ?= python3
 ENV ?= local
 INSTANCE ?= local
 PORT ?=
+# Answers ahead what `make down` asks.
+YES ?=
 # Who an instance belongs to; clean-up after tests removes only what is marked `test`.
 PURPOSE ?= user
 
@@ -18,15 +20,18 @@ help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 	@echo "  ENV=local INSTANCE=local PORT=8080 choose the environment, the copy of it on this machine, the gateway's port"
 
-.PHONY: up down clean status doctor logs preview
+.PHONY: up prepare down clean status doctor logs preview
 up: tools ## Bring `local` up on this machine, or heal it
 	@$(OFFLINE) up $(WHERE) --port '$(PORT)' --purpose '$(PURPOSE)'
 
-down: tools ## Remove one instance; the cache is kept
-	@$(OFFLINE) down $(WHERE)
+prepare: tools ## Install and build what `make up` needs once a machine
+	@$(OFFLINE) prepare $(WHERE)
 
-clean: tools ## Remove the instance and the machine's cache
-	@$(OFFLINE) clean $(WHERE)
+down: tools ## Remove one instance; YES=1: its ledger, too
+	@$(OFFLINE) down $(WHERE) $(if $(YES),--yes)
+
+clean: tools ## Remove the instance, images and the machine's cache
+	@$(OFFLINE) clean $(WHERE) $(if $(YES),--yes)
 
 status: tools ## Show the parts of an instance; fails unless all are healthy
 	@$(OFFLINE) status $(WHERE)

@@ -24,6 +24,7 @@ class Command:
 
 COMMANDS = {
     "up": Command(commands.up, "pulumi up"),
+    "prepare": Command(commands.prepare, "pulumi about"),
     "down": Command(commands.down, "pulumi destroy"),
     "clean": Command(commands.clean, "pulumi destroy"),
     "status": Command(commands.status, "pulumi stack"),
@@ -67,6 +68,8 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         subparser = subparsers.add_parser(name, help=text.splitlines()[0], description=text)
         subparser.add_argument("--env", dest="environment", default=STACK, help="environment (default: %(default)s)")
         subparser.add_argument("--instance", default=DEFAULT, help="copy of it on this machine (default: %(default)s)")
+        if name in ("down", "clean"):
+            subparser.add_argument("--yes", action="store_true", help="remove a volume that holds a ledger, too")
         if name == "up":
             subparser.add_argument("--port", default="", help="the gateway's port on 127.0.0.1")
             subparser.add_argument("--purpose", choices=["user", "test"], default="user", help=argparse.SUPPRESS)

@@ -6,76 +6,120 @@ Each takes the options that `offline.command_line` parsed and returns the exit c
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import subprocess
 from contextlib import AbstractContextManager
 
+from contract.documents import read_catalog
 from contract.problems import ContractError, Problem, describe_given
-from offline import environment, pulumi_cli, simulation
+from offline import container_tools, environment, pulumi_cli, simulation
 from offline.cache import cache_folder
-from offline.doctor import Finding, examine
+from offline.completion import ask
+from offline.doctor import ABSENT, Finding, examine
 from offline.failures import Refused
 from offline.health import examine_parts
+from offline.images import Images, build_images
 from offline.instance import DEFAULT, Home, find_home, list_homes, make_instance
 from offline.locks import hold
-from offline.screen import console, say, show_findings, show_outputs
+from offline.playbook import run_playbook
+from offline.remains import Remains, find_owners, find_remains
+from offline.screen import confirm, console, say, show_completion, show_findings, show_outputs
 from offline.stack import STACK, Stack
 from offline.steps import Report, Steps
-from offline.tools import compose_variables, open_stack, prepare_environment, require_cli
+from offline.tools import compose_variables, open_podman, open_stack, prepare_environment, require_cli
+
+LOG_LINES = 200
+"""How many lines of each container's log `make logs` prints."""
 
 
 def up(options: argparse.Namespace) -> int:
     """Bring `local` up, or heal it. Whatever state an earlier run left, running this again goes on from there."""
     home = find_home(options.instance)
     port = _parse_port(options.port)
-    steps = Steps(console, total=4)
+    model = next(iter(read_catalog().models))
+    steps = Steps(console, total=8)
     with _only_one(home):
         with steps.step("Preflight"):
-            _refuse_unfit(examine(home))
+            findings = examine(home)
+            _refuse_unfit(findings)
             make_instance(options.instance, options.purpose, port)
-        with steps.step("Pulumi CLI") as progress:
-            cli = pulumi_cli.ensure_cli(progress.report)
-            progress.outcome = f"from {cli.origin}"
+        cli, images = _prepare(steps, findings)
+        prepared = prepare_environment(home, cli)
         with steps.step("Simulated AWS") as progress:
-            started = simulation.start(home, simulation.clean_environment())
+            started = simulation.start(home, open_podman(), images.references[simulation.NAME])
             progress.outcome = "started" if started else "runs"
         with steps.step("Stack") as progress:
             stack = open_stack(home, cli)
             progress.outcome = _raise_stack(stack, home, progress.report)
             outputs = stack.outputs()
+        with steps.step("Containers") as progress:
+            outcome = run_playbook("site.yml", home, prepared, progress.report)
+            progress.outcome = f"{outcome.changed} changed" if outcome.changed else "unchanged"
+        with steps.step("Completion") as progress:
+            completion = ask(outputs.gateway_url, model)
+            progress.outcome = f"{completion.output_tokens} tokens"
         steps.save(home.steps)
     show_outputs(outputs)
+    show_completion(completion)
     chosen = "" if options.instance == DEFAULT else f"INSTANCE={options.instance} "
     say(f"Next: `{chosen}source offline/activate`, then `pulumi preview -s {STACK}`, `pulumi stack output --json`.")
     return 0
 
 
+def prepare(options: argparse.Namespace) -> int:
+    """Install and build what is made once on a machine: `make up` does it, too, where it is missing."""
+    steps = Steps(console, total=4)
+    with steps.step("Preflight"):
+        findings = examine(find_home(options.instance))
+        _refuse_unfit(findings)
+    _prepare(steps, findings)
+    return 0
+
+
 def down(options: argparse.Namespace) -> int:
-    """Remove one instance and all that it consists of; keep the cache. Nothing to remove is no error."""
+    """Remove one instance and all that it consists of; keep images and cache. Nothing to remove is no error."""
     home = find_home(options.instance)
-    if not home.folder.exists():
-        say(f"instance {options.instance} does not exist: nothing to do")
-        return 0
-    _remove(home)
-    say(f"instance {options.instance} is gone; the cache in {cache_folder()} is kept (`make clean` removes it)")
+    with _only_one(home):
+        remains = find_remains(home, open_podman())
+        if not remains:
+            say(f"instance {options.instance} does not exist: nothing to do")
+            return 0
+        kept = remains.ledgers and not _may_remove_ledger(remains, options.yes)
+        remains.remove(keep_ledger=bool(kept))
+    say(f"instance {options.instance} is gone; images and the cache in {cache_folder()} are kept (see `make clean`)")
+    if kept:
+        say(
+            f"the ledger is kept, for the next `make up` of this instance: volume {', '.join(remains.ledgers)}; "
+            f"`make down YES=1` removes it"
+        )
     return 0
 
 
 def sweep(_options: argparse.Namespace) -> int:
     """Remove the instances that tests left, and no others."""
-    left = [home for home in list_homes() if _belongs_to_tests(home)]
-    for home in left:
-        _remove(home)
+    podman = open_podman()
+    left = {home.folder.name for home in list_homes() if _belongs_to_tests(home)} | find_owners(podman, "test")
+    for name in sorted(left):
+        home = find_home(name)
+        with _only_one(home):
+            find_remains(home, podman).remove(keep_ledger=False)
     say(f"{len(left)} instance(s) of tests removed")
     return 0
 
 
 def clean(options: argparse.Namespace) -> int:
-    """Remove the instance and the machine's cache, which no other instance may be using."""
-    others = [home.folder.name for home in list_homes() if home.folder.name != options.instance]
+    """Remove the instance, the images and the machine's cache, which no other instance may be using."""
+    podman = open_podman()
+    homes = {home.folder.name for home in list_homes()}
+    others = sorted((homes | find_owners(podman)) - {options.instance})
     if others:
-        raise Refused(f"other instances use the cache: {', '.join(others)}; first: make down INSTANCE={others[0]}")
+        raise Refused(
+            f"other instances use the images and the cache: {', '.join(others)}; first: make down INSTANCE={others[0]}"
+        )
     down(options)
+    if podman.is_installed():
+        podman.remove_images(podman.images())
     if cache_folder().exists():
         shutil.rmtree(cache_folder())
     say(f"{cache_folder()} is gone")
@@ -98,10 +142,14 @@ def doctor(options: argparse.Namespace) -> int:
 
 def logs(options: argparse.Namespace) -> int:
     """Print the instance's logs."""
-    home = _require_home(options.instance)
-    if not home.simulation_log.exists():
-        raise Refused(f"instance {options.instance} has no log, for nothing of it was started yet: run `make up`")
-    say(home.simulation_log.read_text(encoding="utf-8", errors="replace"))
+    _require_home(options.instance)
+    podman = open_podman()
+    containers = podman.containers(options.instance)
+    if not containers:
+        raise Refused(f"instance {options.instance} has no log, for nothing of it runs: run `make up`")
+    for container in sorted(containers, key=lambda container: container.name):
+        say(f"--- {container.name}")
+        say(podman.logs(container.name, LOG_LINES))
     return 0
 
 
@@ -116,6 +164,20 @@ def show_environment(options: argparse.Namespace) -> int:
     """Print the variables of an instance for `offline/activate`."""
     print(environment.to_shell(compose_variables(_require_home(options.instance), require_cli())))
     return 0
+
+
+def _prepare(steps: Steps, findings: list[Finding]) -> tuple[pulumi_cli.Cli, Images]:
+    _announce(findings)
+    with steps.step("Container tools") as progress:
+        progress.outcome = container_tools.ensure(progress.report)
+        container_tools.write_config()
+    with steps.step("Pulumi CLI") as progress:
+        cli = pulumi_cli.ensure_cli(progress.report)
+        progress.outcome = f"from {cli.origin}"
+    with steps.step("Images") as progress:
+        images = build_images(environment.apply(environment.for_containers(os.environ), os.environ), progress.report)
+        progress.outcome = f"{images.built} built" if images.built else "here"
+    return cli, images
 
 
 def _raise_stack(stack: Stack, home: Home, report: Report) -> str:
@@ -141,10 +203,10 @@ def _belongs_to_tests(home: Home) -> bool:
         return False
 
 
-def _remove(home: Home) -> None:
-    with _only_one(home):
-        simulation.stop(home)
-        home.remove()
+def _may_remove_ledger(remains: Remains, answered: bool) -> bool:
+    """Ask whether the ledger may go, too. Nobody to ask is a no."""
+    question = f"Volume {', '.join(remains.ledgers)} holds a ledger: balances and every charge. Remove it for good?"
+    return answered or confirm(question)
 
 
 def _require_home(instance: str) -> Home:
@@ -157,6 +219,13 @@ def _require_home(instance: str) -> Home:
 def _only_one(home: Home) -> AbstractContextManager[None]:
     """Let one command at a time change an instance."""
     return hold(home.lock, refusal=f"another command is changing instance {home.folder.name}: wait for it")
+
+
+def _announce(findings: list[Finding]) -> None:
+    """List what is going to be installed on this machine."""
+    for finding in findings:
+        if finding.detail.startswith(ABSENT):
+            say(f"      will install: {finding.subject}: {finding.detail.removeprefix(ABSENT)}")
 
 
 def _refuse_unfit(findings: list[Finding]) -> None:

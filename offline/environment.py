@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from contract.instance import Instance
+from offline.cache import cache_folder
+from offline.container_tools import config_path, extend_path
 from offline.instance import Home
 from offline.pulumi_cli import Cli
 from offline.simulation import endpoint_of
@@ -37,30 +39,43 @@ def compose(home: Home, instance: Instance, cli: Cli, region: str, ambient: Mapp
     # Some tools read the one name, some the other.
     reached_directly = ",".join(ambient.get(name, "") for name in ("NO_PROXY", "no_proxy"))
     direct = _put_first(["127.0.0.1", "localhost"], reached_directly, ",")
-    return removed | {
-        "PATH": _put_first(folders, ambient.get("PATH", os.defpath), os.pathsep),
-        "INSTANCE": instance.name,
-        "FAREGATE_INSTANCE": str(home.record),
-        "FAREGATE_PYTHON": sys.executable,
-        "PULUMI_HOME": str(home.pulumi_home),
-        "PULUMI_BACKEND_URL": f"file://{home.state}",
-        "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
-        "PULUMI_SKIP_UPDATE_CHECK": "true",
-        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-        # The simulation forgets when it stops; a plain `pulumi up` must see that.
-        "PULUMI_OPTION_REFRESH": "true",
-        "AWS_ENDPOINT_URL": endpoint_of(instance.ports.simulation),
-        "AWS_ACCESS_KEY_ID": "simulation",
-        "AWS_SECRET_ACCESS_KEY": "simulation",
-        "AWS_REGION": region,
-        "AWS_DEFAULT_REGION": region,
-        # Profiles of real accounts are not even read.
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        # The simulation and Pulumi's plugins are on loopback, where no proxy finds them.
-        "NO_PROXY": direct,
-        "no_proxy": direct,
+    return (
+        removed
+        | for_containers(ambient)
+        | {
+            "PATH": extend_path(_put_first(folders, ambient.get("PATH", os.defpath), os.pathsep)),
+            "INSTANCE": instance.name,
+            "FAREGATE_INSTANCE": str(home.record),
+            "FAREGATE_PYTHON": sys.executable,
+            "FAREGATE_CACHE": str(cache_folder()),
+            "PULUMI_HOME": str(home.pulumi_home),
+            "PULUMI_BACKEND_URL": f"file://{home.state}",
+            "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            # The simulation forgets when it stops; a plain `pulumi up` must see that.
+            "PULUMI_OPTION_REFRESH": "true",
+            "AWS_ENDPOINT_URL": endpoint_of(instance.ports.simulation),
+            "AWS_ACCESS_KEY_ID": "simulation",
+            "AWS_SECRET_ACCESS_KEY": "simulation",
+            "AWS_REGION": region,
+            "AWS_DEFAULT_REGION": region,
+            # Profiles of real accounts are not even read.
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            # The simulation and Pulumi's plugins are on loopback, where no proxy finds them.
+            "NO_PROXY": direct,
+            "no_proxy": direct,
+        }
+    )
+
+
+def for_containers(ambient: Mapping[str, str]) -> dict[str, str | None]:
+    """Return the variables that lead podman to this machine's containers, with the settings that they need."""
+    return {
+        **{name: None for name in ("CONTAINER_HOST", "CONTAINER_CONNECTION") if name in ambient},
+        "CONTAINERS_CONF": str(config_path()),
     }
 
 

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from contract.problems import ContractError
+from offline.completion import CompletionFailed
+from offline.container_tools import ContainerToolsUnavailable
+from offline.images import ImagesUnavailable
 from offline.locks import LockHeld
+from offline.playbook import PlaybookFailed
+from offline.podman import NotOurs, PodmanFailed
 from offline.ports import PortTaken
 from offline.pulumi_cli import CliUnavailable
 from offline.simulation import SimulationFailed
@@ -16,9 +21,15 @@ class Refused(Exception):
 
 KNOWN_FAILURES = (
     CliUnavailable,
+    CompletionFailed,
+    ContainerToolsUnavailable,
     ContractError,
+    ImagesUnavailable,
     LockHeld,
+    NotOurs,
     OSError,  # a full disk, a folder that may not be written
+    PlaybookFailed,
+    PodmanFailed,
     PortTaken,
     PulumiFailed,
     Refused,

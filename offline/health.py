@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from offline import simulation
 from offline.doctor import Finding
 from offline.failures import KNOWN_FAILURES
 from offline.instance import Home
-from offline.tools import open_stack, require_cli
+from offline.playbook import Outcome, run_playbook
+from offline.tools import open_podman, open_stack, prepare_environment, require_cli
 
 
 def examine_parts(home: Home) -> list[Finding]:
     """Return a finding for each part of an instance that exists."""
-    return [_find_simulation(home), _find_stack(home)]
+    return [_find_simulation(home), _find_stack(home), *_find_replicas(home)]
 
 
 def _find_simulation(home: Home) -> Finding:
     port = home.read().ports.simulation
-    running = simulation.is_running(home)
+    try:
+        running = simulation.is_running(home, open_podman())
+    except KNOWN_FAILURES as error:
+        return Finding("simulated AWS", False, str(error))
     return Finding("simulated AWS", running, f"127.0.0.1:{port}" if running else "does not answer: run `make up`")
 
 
@@ -31,3 +37,23 @@ def _find_stack(home: Home) -> Finding:
     except KNOWN_FAILURES as error:
         return Finding("stack", False, str(error))
     return Finding("stack", True, f"{outputs.environment} in {outputs.region}, outputs as the contract says")
+
+
+def _find_replicas(home: Home) -> list[Finding]:
+    """Ask the playbook that knows what should run."""
+    try:
+        outcome = run_playbook("status.yml", home, prepare_environment(home, require_cli()), lambda _line: None)
+    except KNOWN_FAILURES as error:
+        return [Finding("containers", False, str(error))]
+    return sorted(_read_findings(outcome), key=lambda finding: finding.subject)
+
+
+def _read_findings(outcome: Outcome) -> Iterator[Finding]:
+    """Return a finding for each replica that `podman_replicas` returned."""
+    for result in outcome.results:
+        for name in result.get("ready", ()):
+            yield Finding(name, True, "answers its probe")
+        for replica in result.get("unfit", ()):
+            yield Finding(replica["name"], False, f"{replica['reason']}: run `make up`")
+        for name in result.get("surplus", ()):
+            yield Finding(name, False, "is more than the spec names: run `make up`")

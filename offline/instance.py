@@ -54,13 +54,9 @@ class Home:
         return self.folder / "manifests"
 
     @property
-    def simulation_record(self) -> Path:
-        """Which process the simulation is."""
-        return self.folder / "simulation.json"
-
-    @property
-    def simulation_log(self) -> Path:
-        return self.folder / "simulation.log"
+    def runner(self) -> Path:
+        """What ansible-runner writes while a playbook runs, for each process that runs one."""
+        return self.folder / "runner"
 
     @property
     def steps(self) -> Path:

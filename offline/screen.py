@@ -7,9 +7,11 @@ from collections.abc import Iterable
 
 from rich.console import Console
 from rich.markup import escape
+from rich.prompt import Confirm
 from rich.table import Table
 
 from contract.outputs import Outputs
+from offline.completion import QUESTION, Completion
 from offline.doctor import Finding
 
 # Where nobody's terminal sets a width, lines are as wide as what is printed.
@@ -44,6 +46,25 @@ def show_outputs(outputs: Outputs) -> None:
         else:
             rows.append((name, escape(str(value))))
     _show_table("The environment's outputs", rows)
+
+
+def show_completion(completion: Completion) -> None:
+    rows = [
+        ("question", QUESTION),
+        ("answer", escape(completion.text.strip())),
+        ("tokens", f"{completion.input_tokens} in, {completion.output_tokens} out"),
+    ]
+    _show_table("The model's answer, through the environment's address", rows)
+
+
+def confirm(question: str) -> bool:
+    """Ask a person at a terminal; without one, or with ^D for an answer, it is no."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return False
+    try:
+        return Confirm.ask(escape(question), console=console, default=False)
+    except EOFError:
+        return False
 
 
 def _show_table(title: str, rows: Iterable[tuple[str, ...]]) -> None:

@@ -1,4 +1,4 @@
-"""The real tools, prepared for an instance that exists."""
+"""The real tools, prepared for an instance."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 
 from offline import environment, pulumi_cli
 from offline.instance import Home
+from offline.podman import Podman
 from offline.stack import STACK, Stack
 from offline.stack_file import read_settings
 
@@ -16,12 +17,17 @@ def compose_variables(home: Home, cli: pulumi_cli.Cli) -> dict[str, str | None]:
 
 
 def prepare_environment(home: Home, cli: pulumi_cli.Cli) -> dict[str, str]:
-    """Return the whole environment of a tool."""
+    """Return the whole environment of a tool, for an instance that exists."""
     return environment.apply(compose_variables(home, cli), os.environ)
 
 
 def open_stack(home: Home, cli: pulumi_cli.Cli) -> Stack:
     return Stack(home.state, prepare_environment(home, cli))
+
+
+def open_podman() -> Podman:
+    """Return the machine's podman, which needs no instance and no CLI."""
+    return Podman(environment.apply(environment.for_containers(os.environ), os.environ))
 
 
 def require_cli() -> pulumi_cli.Cli:

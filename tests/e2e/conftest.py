@@ -7,6 +7,7 @@ import os
 import secrets
 import shlex
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +20,14 @@ import yaml
 
 from contract.instance import Instance
 from contract.outputs import Outputs
+from offline import simulation
+from offline.container_names import name_container
 from offline.instance import Home, find_home
+from offline.podman import Container
+from offline.remains import find_remains
 from offline.simulation import endpoint_of
 from offline.stack_file import read_settings
+from offline.tools import open_podman
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -42,10 +48,15 @@ class Environment:
     def instance(self) -> Instance:
         return self.home.read()
 
-    def make(self, target: str, *, check: bool = True) -> Completed:
+    def make(self, target: str, *arguments: str, check: bool = True) -> Completed:
         """Run `make TARGET` for this instance."""
-        command = ["make", "--no-print-directory", target, f"INSTANCE={self.name}", "PURPOSE=test"]
+        command = ["make", "--no-print-directory", target, f"INSTANCE={self.name}", "PURPOSE=test", *arguments]
         return run(command, check=check)
+
+    def begin(self, target: str) -> subprocess.Popen[bytes]:
+        """Start `make TARGET` in a session of its own, so that a signal can go to all of its processes."""
+        command = ["make", target, f"INSTANCE={self.name}", "PURPOSE=test"]
+        return subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, start_new_session=True)
 
     def shell(self, command: str, *, check: bool = True, **variables: str) -> Completed:
         """Run a command in bash as after `source offline/activate`."""
@@ -74,8 +85,27 @@ class Environment:
             aws_secret_access_key="test",
         )
 
-    def simulation_process(self) -> psutil.Process:
-        return psutil.Process(json.loads(self.home.simulation_record.read_text())["pid"])
+    def podman(self, *arguments: str) -> str:
+        """Return what a podman command prints."""
+        return self.shell(f"podman {shlex.join(arguments)}").stdout
+
+    def containers(self) -> dict[str, Container]:
+        """Return the instance's containers by their part of it: `database-1`, `simulation`."""
+        prefix = name_container(self.name, "")
+        return {found.name.removeprefix(prefix): found for found in open_podman().containers(self.name)}
+
+    def kill(self, part: str) -> None:
+        """End a container as a crash of the machine does: process and monitor at once, so that podman never learns."""
+        container = self.containers()[part]
+        monitor = json.loads(self.podman("container", "inspect", container.name))[0]["State"]["ConmonPid"]
+        for pid in (monitor, container.pid):
+            process = psutil.Process(pid)
+            process.kill()
+            process.wait(10)
+
+    def is_running(self) -> bool:
+        """Say whether the simulation answers."""
+        return self.home.exists and simulation.answers(self.instance.ports.simulation)
 
     def write_config(self, path: Path, change: Callable[[dict[str, Any]], None]) -> str:
         """Write a changed copy of the stack's configuration; return the option that names it."""
@@ -96,6 +126,13 @@ def run(command: list[str], *, check: bool = True, **variables: str) -> Complete
     return ended
 
 
+def wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition never came true"
+        time.sleep(0.05)
+
+
 def list_processes(instance: str) -> list[str]:
     """Return the command lines of processes that work for an instance."""
     found = []
@@ -108,14 +145,19 @@ def list_processes(instance: str) -> list[str]:
     return found
 
 
+def remove(environment: Environment) -> None:
+    """Remove an instance and check that nothing of it is left."""
+    environment.make("down", "YES=1")
+    assert not find_remains(environment.home, open_podman())
+    assert list_processes(environment.name) == []
+
+
 @pytest.fixture
 def new_environment() -> Iterator[Environment]:
     """An instance that does not exist yet; whatever the test makes of it is removed."""
     environment = Environment(f"t{secrets.token_hex(4)}")
     yield environment
-    environment.make("down")
-    assert not environment.home.folder.exists()
-    assert list_processes(environment.name) == []
+    remove(environment)
 
 
 @pytest.fixture(scope="session")
@@ -124,5 +166,4 @@ def environment() -> Iterator[Environment]:
     environment = Environment(f"t{secrets.token_hex(4)}")
     environment.make("up")
     yield environment
-    environment.make("down")
-    assert not environment.home.folder.exists()
+    remove(environment)

@@ -43,8 +43,7 @@ def test_a_second_run_changes_nothing_in_either_tool(environment: Environment) -
 def test_a_simulation_that_forgot_gets_the_same_values_again(environment: Environment) -> None:
     environment.shell(SITE)
     before = _read_kept(environment)
-    environment.simulation_process().kill()
-    environment.simulation_process().wait(10)
+    environment.kill("simulation")
 
     environment.make("up")
     environment.shell(SITE)

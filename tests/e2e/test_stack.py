@@ -5,16 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from offline.simulation import is_running
-
-from .conftest import REPOSITORY, Environment, list_processes, run
+from .conftest import Environment, list_processes, run, wait_until
 from .inventory import list_everything
 
 UP = "pulumi up -s local --yes --skip-preview --non-interactive"
@@ -130,8 +127,7 @@ def test_drift_is_found_named_and_healed(environment: Environment) -> None:
 
 def test_a_lost_simulation_is_noticed_and_healed(environment: Environment) -> None:
     before = len(environment.resources())
-    environment.simulation_process().kill()
-    environment.simulation_process().wait(10)
+    environment.kill("simulation")
 
     status = environment.make("status", check=False)
     healed = environment.make("up").stdout
@@ -139,7 +135,7 @@ def test_a_lost_simulation_is_noticed_and_healed(environment: Environment) -> No
     assert status.returncode != 0
     assert "does not answer" in status.stdout
     assert "started" in healed
-    assert is_running(environment.home)
+    assert environment.is_running()
     assert len(environment.resources()) == before
     assert environment.client("s3").list_buckets()["Buckets"]
     environment.make("status")
@@ -193,7 +189,7 @@ def test_an_interrupted_command_leaves_no_plugin_behind(new_environment: Environ
     process = _interrupt_up(new_environment, signal.SIGINT)
     process.wait(60)
 
-    _wait_until(lambda: not any("offline.aws" in line for line in list_processes(new_environment.name)))
+    wait_until(lambda: not any("offline.aws" in line for line in list_processes(new_environment.name)))
     assert process.returncode != 0
     new_environment.make("up")
     new_environment.make("status")
@@ -211,26 +207,18 @@ def test_the_checkout_stays_clean(environment: Environment) -> None:
 
 def _interrupt_up(environment: Environment, how: signal.Signals) -> subprocess.Popen[bytes]:
     """Start `make up` and send a signal to all of its processes once it has begun to create resources."""
-    command = ["make", "up", f"INSTANCE={environment.name}", "PURPOSE=test"]
-    process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, start_new_session=True)
-    _wait_until(lambda: _count_own_vpcs(environment) > 0)
+    process = environment.begin("up")
+    wait_until(lambda: _count_own_vpcs(environment) > 0)
     os.killpg(process.pid, how)
     return process
 
 
 def _count_own_vpcs(environment: Environment) -> int:
     """Count VPCs but the one that every account has from the beginning."""
-    if not environment.home.exists or not is_running(environment.home):
+    if not environment.is_running():
         return 0
     try:
         vpcs = environment.client("ec2").describe_vpcs()["Vpcs"]
     except ClientError as error:
         pytest.fail(str(error))
     return sum(not vpc["IsDefault"] for vpc in vpcs)
-
-
-def _wait_until(condition: Any, seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition never came true"
-        time.sleep(0.05)

@@ -1,0 +1,275 @@
+"""The containers of an instance: what runs, how it is confined, and that whatever is killed comes back."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from offline.podman import is_alive
+from offline.tools import open_podman
+
+from .conftest import Environment, run, wait_until
+
+PARTS = {"database-1", "engine-smollm2-135m-1", "engine-smollm2-135m-2", "load-balancer-1", "simulation"}
+ENGINES = ("engine-smollm2-135m-1", "engine-smollm2-135m-2")
+MODEL = "smollm2-135m"
+
+
+def test_up_ends_with_the_model_s_answer(environment: Environment) -> None:
+    printed = environment.make("up").stdout
+
+    assert "Name three primary colors." in printed
+    assert "red" in printed.lower()
+    assert set(environment.containers()) == PARTS
+
+
+def test_a_second_up_replaces_no_container(environment: Environment) -> None:
+    before = _list_ids(environment)
+
+    printed = environment.make("up").stdout
+
+    assert _list_ids(environment) == before
+    [line] = [line for line in printed.splitlines() if "Containers" in line]
+    assert " unchanged " in line
+
+
+def test_the_one_address_leads_to_the_model_and_counts_tokens(environment: Environment) -> None:
+    answer = _complete(environment, max_tokens=7, ignore_eos=True)
+
+    assert answer["model"] == MODEL
+    assert answer["usage"]["completion_tokens"] == 7
+    assert answer["usage"]["total_tokens"] == 7 + answer["usage"]["prompt_tokens"]
+
+
+def test_both_engines_take_part(environment: Environment) -> None:
+    before = {engine: _count_output_tokens(environment, engine) for engine in ENGINES}
+
+    for _ in range(8):
+        _complete(environment, max_tokens=4, ignore_eos=True)
+
+    grown = {engine: _count_output_tokens(environment, engine) - before[engine] for engine in ENGINES}
+    assert sum(grown.values()) == 32
+    assert min(grown.values()) > 0
+
+
+def test_containers_are_confined_and_only_what_must_listens_on_loopback(environment: Environment) -> None:
+    published = {}
+    for part, container in environment.containers().items():
+        [found] = json.loads(environment.podman("container", "inspect", container.name))
+        [process] = environment.podman("top", container.name, "huser").splitlines()[1:2]
+        assert process == "999", part
+        assert found["HostConfig"]["ReadonlyRootfs"], part
+        assert found["EffectiveCaps"] in (None, []), part
+        assert "no-new-privileges" in found["HostConfig"]["SecurityOpt"], part
+        assert found["HostConfig"]["Memory"] > 0, part
+        bindings = [binding for bound in found["NetworkSettings"]["Ports"].values() for binding in bound or []]
+        assert {binding["HostIp"] for binding in bindings} <= {"127.0.0.1"}, part
+        published[part] = [int(binding["HostPort"]) for binding in bindings]
+
+    ports = environment.instance.ports
+    assert published == {
+        "database-1": [ports.database],
+        "engine-smollm2-135m-1": [],
+        "engine-smollm2-135m-2": [],
+        "load-balancer-1": [ports.gateway],
+        "simulation": [ports.simulation],
+    }
+
+
+def test_everything_is_labelled_with_its_instance_and_purpose(environment: Environment) -> None:
+    for kind in ("container", "volume", "network"):
+        command = [kind, "ls", "--format", "{{.Name}}" if kind != "container" else "{{.Names}}"]
+        ours = ["--filter", f"label=faregate.instance={environment.name}"]
+        listed = environment.podman(*command, *ours).split()
+        assert listed
+        assert set(listed) <= set(environment.podman(*command, "--filter", "label=faregate.purpose=test").split())
+        assert all(name.startswith(f"faregate-{environment.name}") for name in listed)
+
+
+def test_the_database_is_reached_with_a_password_from_the_secrets_and_not_as_superuser(
+    environment: Environment,
+) -> None:
+    with _connect(environment, "owner") as connection:
+        [row] = connection.execute("select current_user, current_setting('server_version_num')::int / 10000").fetchall()
+
+    assert row == ("billing_owner", 18)
+    with pytest.raises(psycopg.OperationalError, match=r"pg_hba\.conf rejects"):
+        psycopg.connect(_dsn(environment, "postgres", "x"))
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        psycopg.connect(_dsn(environment, "billing_owner", "x"))
+
+
+def test_the_ledger_s_volume_outlives_a_killed_database(environment: Environment) -> None:
+    with _connect(environment, "owner") as connection:
+        connection.execute("create table kept (amount bigint)")
+        connection.execute("insert into kept values (42)")
+    environment.kill("database-1")
+
+    status = environment.make("status", check=False)
+    environment.make("up")
+
+    assert status.returncode != 0
+    assert f"faregate-{environment.name}-database-1" in status.stdout
+    assert "is dead" in status.stdout
+    with _connect(environment, "owner") as connection:
+        assert connection.execute("select amount from kept").fetchall() == [(42,)]
+        connection.execute("drop table kept")
+
+
+def test_a_killed_engine_comes_back_and_its_neighbours_stay(environment: Environment) -> None:
+    before = _list_ids(environment)
+    environment.kill(ENGINES[0])
+
+    answers = [_complete(environment, max_tokens=2)["usage"]["completion_tokens"] for _ in range(4)]
+    environment.make("up")
+
+    after = _list_ids(environment)
+    assert answers == [2, 2, 2, 2], "the other engine answers meanwhile"
+    assert {part for part in before if after[part] != before[part]} == {ENGINES[0]}
+    environment.make("status")
+
+
+def test_a_removed_and_a_stopped_container_come_back(environment: Environment) -> None:
+    containers = environment.containers()
+    environment.podman("rm", "--force", "--time", "0", containers["load-balancer-1"].name)
+    environment.podman("stop", "--time", "0", containers[ENGINES[1]].name)
+
+    status = environment.make("status", check=False)
+    environment.make("up")
+
+    assert status.returncode != 0
+    assert "is missing" in status.stdout
+    assert set(environment.containers()) == PARTS
+    environment.make("status")
+
+
+def test_after_the_machine_went_down_everything_comes_back_with_what_it_kept(environment: Environment) -> None:
+    with _connect(environment, "owner") as connection:
+        connection.execute("create table survivor ()")
+    for part in PARTS:
+        environment.kill(part)
+    assert not any(is_alive(container) for container in environment.containers().values())
+
+    environment.make("up")
+
+    assert all(is_alive(container) for container in environment.containers().values())
+    with _connect(environment, "owner") as connection:
+        connection.execute("drop table survivor")
+    environment.make("status")
+
+
+def test_an_engine_refuses_a_corrupted_artifact_by_name_and_up_heals_the_store(environment: Environment) -> None:
+    [listed] = environment.client("s3").list_objects_v2(Bucket=_bucket(environment))["Contents"]
+    environment.client("s3").put_object(Bucket=_bucket(environment), Key=listed["Key"], Body=b"\0" * listed["Size"])
+
+    refused = environment.shell(_start_engine_anew(environment), check=False)
+    environment.make("up")
+    head = environment.client("s3").head_object(Bucket=_bucket(environment), Key=listed["Key"])
+    body = environment.client("s3").get_object(Bucket=_bucket(environment), Key=listed["Key"])["Body"].read(4)
+
+    assert refused.returncode == 1
+    assert "smollm2-135m-instruct-q4-1" in refused.stderr
+    assert "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert (head["ContentLength"], body) == (listed["Size"], b"GGUF")
+
+
+def test_logs_show_every_container(environment: Environment) -> None:
+    printed = environment.make("logs").stdout
+
+    assert [f"--- faregate-{environment.name}-{part}" in printed for part in PARTS] == [True] * len(PARTS)
+    assert "database system is ready to accept connections" in printed
+
+
+def test_an_up_killed_while_it_makes_containers_is_healed(environment: Environment) -> None:
+    for part in ENGINES:
+        environment.podman("rm", "--force", "--time", "0", environment.containers()[part].name)
+    process = environment.begin("up")
+    wait_until(lambda: ENGINES[0] in environment.containers())
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(10)
+
+    environment.make("up")
+
+    assert set(environment.containers()) == PARTS
+    environment.make("status")
+
+
+def test_down_keeps_the_ledger_and_another_s_container_and_the_next_up_finds_it(
+    new_environment: Environment, stranger: str
+) -> None:
+    new_environment.make("up")
+    with _connect(new_environment, "owner") as connection:
+        connection.execute("create table kept ()")
+
+    printed = new_environment.make("down").stdout
+    left = open_podman().volumes(new_environment.name)
+    new_environment.make("up")
+    with _connect(new_environment, "owner") as connection:
+        found = connection.execute("select to_regclass('kept') is not null").fetchone()
+
+    assert "the ledger is kept" in printed
+    assert left == [f"faregate-{new_environment.name}-ledger"]
+    assert found == (True,)
+    assert stranger in run(["podman", "ps", "--format", "{{.Names}}"]).stdout.split()
+
+
+def _list_ids(environment: Environment) -> dict[str, str]:
+    return {part: container.id for part, container in environment.containers().items()}
+
+
+def _complete(environment: Environment, **options: Any) -> Any:
+    url = f"http://127.0.0.1:{environment.instance.ports.gateway}/v1/chat/completions"
+    body = {"model": MODEL, "messages": [{"role": "user", "content": "Say hello."}], **options}
+    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.load(answer)
+
+
+def _count_output_tokens(environment: Environment, part: str) -> int:
+    [found] = json.loads(environment.podman("container", "inspect", environment.containers()[part].name))
+    [network] = found["NetworkSettings"]["Networks"].values()
+    with urllib.request.urlopen(f"http://{network['IPAddress']}:8000/metrics", timeout=10) as answer:
+        lines = answer.read().decode().splitlines()
+    [value] = [line.split()[1] for line in lines if line.startswith("llamacpp:tokens_predicted_total ")]
+    return int(float(value))
+
+
+def _connect(environment: Environment, role: str) -> psycopg.Connection:
+    password = (environment.home.folder / "secrets" / f"billing_database_{role}").read_text().strip()
+    return psycopg.connect(_dsn(environment, f"billing_{role}", password), autocommit=True)
+
+
+def _dsn(environment: Environment, user: str, password: str) -> str:
+    database = environment.outputs().billing_database
+    return f"host=127.0.0.1 port={database.port} dbname={database.name} user={user} password={password}"
+
+
+def _bucket(environment: Environment) -> str:
+    return environment.outputs().model_store.removeprefix("s3://")
+
+
+def _start_engine_anew(environment: Environment) -> str:
+    """Return the command that runs an engine as it runs already, but with an empty cache."""
+    container = environment.containers()[ENGINES[0]]
+    [found] = json.loads(environment.podman("container", "inspect", container.name))
+    variables = [f"--env={pair}" for pair in found["Config"]["Env"] if pair.startswith(("ENGINE_", "AWS_"))]
+    options = [f"--network=faregate-{environment.name}", "--read-only", "--volume=/var/cache/faregate", *variables]
+    return f"podman run --rm {' '.join(options)} {container.image}"
+
+
+@pytest.fixture
+def stranger(environment: Environment) -> Iterator[str]:
+    """A container that runs and is not this project's, with a name like ours."""
+    name = f"faregate-{environment.name}-stranger"
+    image = environment.containers()["simulation"].image
+    environment.podman("run", "--detach", "--name", name, "--init", "--entrypoint", "sleep", image, "600")
+    yield name
+    environment.podman("rm", "--force", "--time", "0", name)
