@@ -28,10 +28,10 @@ prepare: tools ## Install and build what `make up` needs once a machine
 	@$(OFFLINE) prepare $(WHERE)
 
 down: tools ## Remove one instance; YES=1: its ledger, too
-	@$(OFFLINE) down $(WHERE) $(if $(YES),--yes)
+	@$(OFFLINE) down $(WHERE) $(if $(filter 1 yes,$(YES)),--yes)
 
 clean: tools ## Remove the instance, images and the machine's cache
-	@$(OFFLINE) clean $(WHERE) $(if $(YES),--yes)
+	@$(OFFLINE) clean $(WHERE) $(if $(filter 1 yes,$(YES)),--yes)
 
 status: tools ## Show the parts of an instance; fails unless all are healthy
 	@$(OFFLINE) status $(WHERE)

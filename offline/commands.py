@@ -23,7 +23,7 @@ from offline.images import Images, build_images
 from offline.instance import DEFAULT, Home, find_home, list_homes, make_instance
 from offline.locks import hold
 from offline.playbook import run_playbook
-from offline.remains import Remains, find_owners, find_remains
+from offline.remains import Remains, find_owners, find_remains, find_users
 from offline.screen import confirm, console, say, show_completion, show_findings, show_outputs
 from offline.stack import STACK, Stack
 from offline.steps import Report, Steps
@@ -112,7 +112,7 @@ def clean(options: argparse.Namespace) -> int:
     """Remove the instance, the images and the machine's cache, which no other instance may be using."""
     podman = open_podman()
     homes = {home.folder.name for home in list_homes()}
-    others = sorted((homes | find_owners(podman)) - {options.instance})
+    others = sorted((homes | find_users(podman)) - {options.instance})
     if others:
         raise Refused(
             f"other instances use the images and the cache: {', '.join(others)}; first: make down INSTANCE={others[0]}"

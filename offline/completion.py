@@ -58,7 +58,7 @@ def ask(gateway_url: str, model: str) -> Completion:
     try:
         document = json.loads(text)
         usage = document["usage"]
-        content = str(document["choices"][0]["message"]["content"])
+        content = str(document["choices"][0]["message"]["content"] or "")
         return Completion(content, int(usage["prompt_tokens"]), int(usage["completion_tokens"]))
     except (KeyError, IndexError, TypeError, ValueError):
         raise CompletionFailed(f"{url} gave no completion but {describe_given(text)}") from None

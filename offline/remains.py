@@ -55,3 +55,9 @@ def find_remains(home: Home, podman: Podman) -> Remains:
 def find_owners(podman: Podman, purpose: str | None = None) -> set[str]:
     """Return the instances that own containers, networks or volumes; with `purpose` those that carry it."""
     return podman.owners(purpose) if podman.is_installed() else set()
+
+
+def find_users(podman: Podman) -> set[str]:
+    """Return the instances that have more than a kept ledger: they use images and the cache."""
+    names = find_owners(podman)
+    return {name for name in names if podman.containers(name) or podman.networks(name)}

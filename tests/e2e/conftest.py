@@ -9,7 +9,7 @@ import shlex
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,8 @@ class Environment:
     """One instance of `local`."""
 
     name: str
+    first_up: str = ""
+    """What the first `make up` printed."""
 
     @property
     def home(self) -> Home:
@@ -164,6 +166,6 @@ def new_environment() -> Iterator[Environment]:
 def environment() -> Iterator[Environment]:
     """An instance that is up. A test that changes it brings it back."""
     environment = Environment(f"t{secrets.token_hex(4)}")
-    environment.make("up")
+    environment = replace(environment, first_up=environment.make("up").stdout)
     yield environment
     remove(environment)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
@@ -20,24 +22,13 @@ from .conftest import Environment, run, wait_until
 PARTS = {"database-1", "engine-smollm2-135m-1", "engine-smollm2-135m-2", "load-balancer-1", "simulation"}
 ENGINES = ("engine-smollm2-135m-1", "engine-smollm2-135m-2")
 MODEL = "smollm2-135m"
+SITE = "ansible-playbook playbooks/site.yml"
 
 
 def test_up_ends_with_the_model_s_answer(environment: Environment) -> None:
-    printed = environment.make("up").stdout
-
-    assert "Name three primary colors." in printed
-    assert "red" in printed.lower()
+    assert "Name three primary colors." in environment.first_up
+    assert "red" in environment.first_up.lower()
     assert set(environment.containers()) == PARTS
-
-
-def test_a_second_up_replaces_no_container(environment: Environment) -> None:
-    before = _list_ids(environment)
-
-    printed = environment.make("up").stdout
-
-    assert _list_ids(environment) == before
-    [line] = [line for line in printed.splitlines() if "Containers" in line]
-    assert " unchanged " in line
 
 
 def test_the_one_address_leads_to_the_model_and_counts_tokens(environment: Environment) -> None:
@@ -106,48 +97,52 @@ def test_the_database_is_reached_with_a_password_from_the_secrets_and_not_as_sup
         psycopg.connect(_dsn(environment, "billing_owner", "x"))
 
 
-def test_the_ledger_s_volume_outlives_a_killed_database(environment: Environment) -> None:
+def test_what_is_killed_stopped_or_removed_comes_back_and_the_rest_stays(environment: Environment) -> None:
+    before = environment.containers()
     with _connect(environment, "owner") as connection:
         connection.execute("create table kept (amount bigint)")
         connection.execute("insert into kept values (42)")
+    environment.kill(ENGINES[0])
+    answers = [_complete(environment, max_tokens=2)["usage"]["completion_tokens"] for _ in range(4)]
     environment.kill("database-1")
+    environment.podman("stop", "--time", "0", before["load-balancer-1"].name)
 
     status = environment.make("status", check=False)
-    environment.make("up")
+    environment.shell(SITE)
 
+    after = environment.containers()
+    assert answers == [2, 2, 2, 2], "the other engine answers meanwhile"
     assert status.returncode != 0
-    assert f"faregate-{environment.name}-database-1" in status.stdout
-    assert "is dead" in status.stdout
+    assert status.stdout.count("is dead: run `make up`") == 3
+    assert {part for part in PARTS if after[part].id == before[part].id} == {ENGINES[1], "simulation"}
     with _connect(environment, "owner") as connection:
         assert connection.execute("select amount from kept").fetchall() == [(42,)]
         connection.execute("drop table kept")
-
-
-def test_a_killed_engine_comes_back_and_its_neighbours_stay(environment: Environment) -> None:
-    before = _list_ids(environment)
-    environment.kill(ENGINES[0])
-
-    answers = [_complete(environment, max_tokens=2)["usage"]["completion_tokens"] for _ in range(4)]
-    environment.make("up")
-
-    after = _list_ids(environment)
-    assert answers == [2, 2, 2, 2], "the other engine answers meanwhile"
-    assert {part for part in before if after[part] != before[part]} == {ENGINES[0]}
     environment.make("status")
 
 
-def test_a_removed_and_a_stopped_container_come_back(environment: Environment) -> None:
-    containers = environment.containers()
-    environment.podman("rm", "--force", "--time", "0", containers["load-balancer-1"].name)
-    environment.podman("stop", "--time", "0", containers[ENGINES[1]].name)
+def test_engines_are_replaced_without_a_request_that_fails(environment: Environment) -> None:
+    before = environment.containers()
+    stop = threading.Event()
+    answers: list[int] = []
 
-    status = environment.make("status", check=False)
-    environment.make("up")
+    def ask() -> None:
+        while not stop.is_set():
+            answers.append(_complete(environment, max_tokens=24, ignore_eos=True)["usage"]["completion_tokens"])
 
-    assert status.returncode != 0
-    assert "is missing" in status.stdout
-    assert set(environment.containers()) == PARTS
-    environment.make("status")
+    with ThreadPoolExecutor() as pool:
+        customers = [pool.submit(ask) for _ in range(2)]
+        try:
+            environment.shell(f"{SITE} -e engine_slots=3")
+        finally:
+            stop.set()
+        for customer in customers:
+            customer.result()
+
+    after = environment.containers()
+    assert {part for part in PARTS if after[part].id != before[part].id} == set(ENGINES)
+    assert set(answers) == {24}
+    environment.shell(SITE)
 
 
 def test_after_the_machine_went_down_everything_comes_back_with_what_it_kept(environment: Environment) -> None:
@@ -165,12 +160,14 @@ def test_after_the_machine_went_down_everything_comes_back_with_what_it_kept(env
     environment.make("status")
 
 
-def test_an_engine_refuses_a_corrupted_artifact_by_name_and_up_heals_the_store(environment: Environment) -> None:
+def test_an_engine_refuses_a_corrupted_artifact_by_name_and_the_playbook_heals_the_store(
+    environment: Environment,
+) -> None:
     [listed] = environment.client("s3").list_objects_v2(Bucket=_bucket(environment))["Contents"]
     environment.client("s3").put_object(Bucket=_bucket(environment), Key=listed["Key"], Body=b"\0" * listed["Size"])
 
     refused = environment.shell(_start_engine_anew(environment), check=False)
-    environment.make("up")
+    environment.shell(SITE)
     head = environment.client("s3").head_object(Bucket=_bucket(environment), Key=listed["Key"])
     body = environment.client("s3").get_object(Bucket=_bucket(environment), Key=listed["Key"])["Body"].read(4)
 

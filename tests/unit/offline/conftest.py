@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import functools
 import http.server
+import json
 import os
 import shlex
 import socket
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
+
+from tests.unit.offline import fake_podman
 
 # A deadline would make the speed of the machine a part of what is tested.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -24,9 +29,56 @@ for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
     os.environ.pop(name, None)
 
 # What would lead out of the test.
-AMBIENT_PREFIXES = ("AWS_", "PULUMI_", "FAREGATE_", "XDG_")
+AMBIENT_PREFIXES = ("ANSIBLE_", "AWS_", "CONTAINER_", "CONTAINERS_", "PULUMI_", "FAREGATE_", "XDG_")
 AMBIENT = ("KUBECONFIG", "INSTANCE")
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+
+@dataclass(frozen=True)
+class FakePodman:
+    """What the stand-in of podman keeps below a folder, and the processes of its containers."""
+
+    folder: Path
+
+    @property
+    def processes(self) -> Path:
+        """What `/proc` is for whoever looks for a container's process."""
+        return self.folder / "proc"
+
+    @property
+    def asked(self) -> list[str]:
+        """The commands that changed something or read a log, in order."""
+        record = self.folder / "asked"
+        lines = record.read_text().splitlines() if record.exists() else []
+        return [line for line in lines if " ls " not in f"{line} " and not line.startswith(("ps ", "images ", "--"))]
+
+    def names(self, kind: str) -> list[str]:
+        """Return the names of what there is of a kind."""
+        return [fake_podman.name_of(row) for row in fake_podman.read(self.folder)[kind]]
+
+    def rows(self, kind: str) -> list[dict[str, Any]]:
+        return fake_podman.read(self.folder)[kind]
+
+    def add(self, kind: str, name: str, instance: str | None = "blue", purpose: str = "test", image: str = "x") -> None:
+        """Add something as if an instance had made it; without one it is somebody else's."""
+        labels = {"faregate.instance": instance, "faregate.purpose": purpose} if instance else {}
+        if kind == "images":
+            labels = {"faregate.image": "x"} if instance else {}
+        shelf = fake_podman.read(self.folder)
+        shelf[kind].append(fake_podman.make_row(kind, name, labels, image))
+        fake_podman.write(self.folder, shelf)
+
+    def live(self) -> None:
+        """Let the process of every container be there."""
+        process = self.processes / str(fake_podman.PID)
+        process.mkdir(parents=True, exist_ok=True)
+        (process / "stat").write_text(f"{fake_podman.PID} (server) S 1 1\n")
+        (process / "cgroup").write_text(f"1:pids:/libpod_parent/libpod-{fake_podman.ID}\n")
+
+    def die(self) -> None:
+        """Let the process of every container be another's, though podman still says that they run."""
+        self.live()
+        (self.processes / str(fake_podman.PID) / "cgroup").write_text("1:pids:/user.slice\n")
 
 
 @dataclass(frozen=True)
@@ -64,6 +116,14 @@ class Machine:
             f'echo "$*" >> {shlex.quote(str(self.root / "commands"))}\n'
             f'case "$*" in\n{cases}esac\n',
         )
+
+    def install_podman(self) -> FakePodman:
+        """Put a podman on PATH that keeps lists of what there is, and starts nothing."""
+        folder = self.root / "podman"
+        folder.mkdir()
+        command = [sys.executable, "-IS", fake_podman.__file__, str(folder)]
+        self.install("podman", f'exec {shlex.join(command)} "$@"')
+        return FakePodman(folder)
 
     @property
     def pulumi_commands(self) -> list[str]:
@@ -114,6 +174,10 @@ class Site:
 
     url: str
     files: dict[str, bytes] = field(default_factory=dict)
+    codes: dict[str, int] = field(default_factory=dict)
+    """What a path that is there is answered with, if not 200."""
+    asked: list[tuple[str, Any]] = field(default_factory=list)
+    """The path and the JSON of each POST."""
     cut: bool = False
     """Whether it stops in the middle of every file."""
 
@@ -128,12 +192,17 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if content:
             self.wfile.write(content[: len(content) // 2] if self.site.cut else content)
 
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"] or 0))
+        self.site.asked.append((self.path, json.loads(body or "null")))
+        self.do_GET()
+
     def do_HEAD(self) -> None:
         self._answer()
 
     def _answer(self) -> bytes | None:
         content = self.site.files.get(self.path)
-        self.send_response(404 if content is None else 200)
+        self.send_response(404 if content is None else self.site.codes.get(self.path, 200))
         self.send_header("Content-Length", str(len(content or b"")))
         self.end_headers()
         return content

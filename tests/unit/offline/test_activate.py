@@ -351,13 +351,20 @@ def test_after_a_later_python_environment_ended_activating_again_makes_deactivat
 @pytest.mark.parametrize("shell", SHELLS)
 def test_the_lines_that_the_program_prints_are_understood(machine: Machine, tmp_path: Path, shell: str) -> None:
     made = make_instance("blue", "test")
-    ambient = {"AWS_PROFILE": "prod", "AWS_CA_BUNDLE": "/a\nb", "PATH": f"{machine.programs}:/usr/bin:/bin"}
+    ambient = {
+        "AWS_PROFILE": "prod",
+        "AWS_CA_BUNDLE": "/a\nb",
+        "CONTAINER_HOST": "ssh://elsewhere",
+        "CONTAINERS_CONF": "/etc/mine.conf",
+        "PATH": f"{machine.programs}:/usr/bin:/bin",
+    }
     variables = compose(find_home("blue"), made, Cli(tmp_path / "pulumi", "PATH"), "eu-central-1", ambient)
     clone = make_clone(tmp_path / "clone", shell, to_shell(variables))
     check(clone.run(f"{clone.snapshot('before')}; {clone.activate}; {clone.snapshot('active')}", **ambient))
     ours = {name: value for name, value in variables.items() if value is not None}
     rest = {name: value for name, value in clone.environment_at("before").items() if name not in variables}
     assert clone.environment_at("active") == rest | ours
+    assert "CONTAINER_HOST" not in clone.environment_at("active")
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -374,6 +381,36 @@ def test_this_repositorys_own_file_activates_an_instance_from_another_folder(mac
         PATH=f"{machine.programs}:/usr/bin:/bin",
     )
     assert check(answer) == [str(machine.programs / "pulumi"), f"http://127.0.0.1:{made.ports.simulation}"]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_while_active_podman_and_ansible_are_as_make_has_them_and_afterwards_as_they_were(
+    machine: Machine, shell: str
+) -> None:
+    machine.install_pulumi({}, version=f"v{VERSION}")
+    make_instance("blue", "test")
+    clone = Clone(machine.root, shell)
+    script = f"""
+        {clone.snapshot("before")}
+        source {REPOSITORY}/offline/activate
+        {clone.snapshot("active")}
+        deactivate
+        {clone.snapshot("after")}"""
+    ambient = {
+        "INSTANCE": "blue",
+        "CONTAINER_HOST": "ssh://elsewhere",
+        "CONTAINERS_CONF": "/etc/mine.conf",
+        "XDG_STATE_HOME": str(machine.state),
+        "XDG_CACHE_HOME": str(machine.cache),
+        "PATH": f"{machine.programs}:/usr/bin:/bin",
+    }
+    check(clone.run(script, **ambient))
+    active = clone.environment_at("active")
+    assert active["FAREGATE_CACHE"] == f"{machine.cache}/faregate"
+    assert active["CONTAINERS_CONF"] == f"{machine.cache}/faregate/containers.conf"
+    assert "CONTAINER_HOST" not in active
+    assert active["PATH"].split(":")[-3:] == ["/usr/local/sbin", "/usr/sbin", "/sbin"]
+    assert clone.environment_at("after") == clone.environment_at("before")
 
 
 @pytest.mark.parametrize("shell", SHELLS)

@@ -14,7 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract.instance import Instance, InstancePorts
-from offline.environment import PASSPHRASE, REPOSITORY, apply, compose, to_shell
+from offline.cache import cache_folder
+from offline.container_tools import ADMINISTRATION, config_path
+from offline.environment import PASSPHRASE, REPOSITORY, apply, compose, for_containers, to_shell
 from offline.instance import Home
 from offline.pulumi_cli import Cli
 
@@ -137,11 +139,44 @@ def test_our_own_tools_come_first_on_path_and_the_clis_folder_hides_none_of_them
         "/opt/pulumi/bin",
         "/usr/local/bin",
         "/usr/bin",
-    ]
+        *("/usr/local/sbin", "/usr/sbin", "/sbin"),
+    ], "podman's helpers are root's programs, which come last"
+
+
+def test_folders_of_roots_programs_that_path_names_stay_where_they_are() -> None:
+    path = environment_with({"PATH": "/sbin:/usr/bin:/usr/sbin"})["PATH"]
+    assert path.split(os.pathsep)[3:] == ["/sbin", "/usr/bin", "/usr/sbin", "/usr/local/sbin"]
 
 
 def test_a_path_is_made_where_there_was_none() -> None:
-    assert environment_with({})["PATH"].endswith(os.pathsep + os.defpath)
+    assert environment_with({})["PATH"].endswith(os.pathsep.join(["", os.defpath, *ADMINISTRATION]))
+
+
+def test_podman_is_led_to_this_machines_containers_with_our_settings() -> None:
+    ambient = {
+        "CONTAINERS_CONF": "/etc/mine.conf",
+        "CONTAINER_HOST": "ssh://elsewhere",
+        "CONTAINER_CONNECTION": "elsewhere",
+        "LANG": "C",
+    }
+    assert for_containers(ambient) == {
+        "CONTAINERS_CONF": str(config_path()),
+        "CONTAINER_HOST": None,
+        "CONTAINER_CONNECTION": None,
+    }
+    prepared = environment_with(ambient)
+    assert prepared["CONTAINERS_CONF"] == str(config_path())
+    assert prepared["LANG"] == "C"
+    assert prepared.keys().isdisjoint({"CONTAINER_HOST", "CONTAINER_CONNECTION"})
+
+
+def test_what_is_not_there_is_not_unset() -> None:
+    assert for_containers({}) == {"CONTAINERS_CONF": str(config_path())}
+    assert None not in compose_with({}).values()
+
+
+def test_the_tools_are_led_to_the_cache_of_this_machine() -> None:
+    assert environment_with({"FAREGATE_CACHE": "/elsewhere"})["FAREGATE_CACHE"] == str(cache_folder())
 
 
 def test_an_empty_item_of_path_which_means_any_current_folder_is_dropped() -> None:

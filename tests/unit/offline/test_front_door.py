@@ -25,7 +25,7 @@ Completed = subprocess.CompletedProcess[str]
 def make(*arguments: str, **variables: str) -> str:
     """Return what `make` prints; it must succeed."""
     # What an outer make, or the user's shell, has set is not what is tested.
-    unset = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "ENV", "INSTANCE", "PORT", "PURPOSE")
+    unset = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "ENV", "INSTANCE", "PORT", "PURPOSE", "YES")
     ambient = {name: value for name, value in os.environ.items() if name not in unset}
     command = ["make", "--no-print-directory", *arguments]
     return subprocess.run(
@@ -61,6 +61,23 @@ def test_every_command_has_a_target_that_passes_on_environment_and_instance(comm
 def test_up_passes_on_the_port_and_that_nobody_asked_for_one() -> None:
     assert " --port '8081'" in dry_run("up", "PORT=8081")
     assert " --port ''" in dry_run("up")
+
+
+@pytest.mark.parametrize("command", ["down", "clean"])
+def test_that_a_ledger_may_go_is_passed_on_only_where_it_was_said(command: str) -> None:
+    assert dry_run(command, "YES=1").endswith(" --instance 'local' --yes")
+    assert "--yes" not in dry_run(command)
+    assert "--yes" not in dry_run(command, "YES=")
+
+
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name not in ("down", "clean", *CALLED_BY_SCRIPTS)])
+def test_nothing_else_is_answered_ahead(command: str) -> None:
+    assert "--yes" not in dry_run(command, "YES=1")
+
+
+def test_up_passes_on_whose_the_instance_is() -> None:
+    assert " --purpose 'user'" in dry_run("up")
+    assert " --purpose 'test'" in dry_run("up", PURPOSE="test")
 
 
 # ---- the installer

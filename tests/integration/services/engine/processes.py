@@ -17,6 +17,9 @@ from typing import Any
 from offline.ports import choose_port
 from tests.integration.plugins.processes import PATIENCE_SECONDS, wait_until
 
+ANSWER_SECONDS = 5 * PATIENCE_SECONDS
+"""Longest wait for an answer. A client that leaves earlier would free an engine that waits for it to end."""
+
 
 @dataclass(frozen=True)
 class Engine:
@@ -75,7 +78,7 @@ class Engine:
         return self.process.wait(PATIENCE_SECONDS)
 
     def _ask(self, method: str, path: str, body: str | None, headers: Mapping[str, str]) -> tuple[int, str]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=ANSWER_SECONDS)
         try:
             connection.request(method, path, body, {"Origin": "http://page.example", **headers})
             answer = connection.getresponse()
