@@ -73,6 +73,7 @@ format: tools ## Format the Python files
 
 .PHONY: test e2e
 test: tools ## Unit and integration tests
+	@$(BIN)/python -P -m offline.container_tools
 	@$(BIN)/pytest -n 2 tests/unit tests/integration
 
 e2e: tools ## The real Pulumi engine and the chain, on an instance of its own

@@ -7,6 +7,7 @@ import re
 import resource
 import shutil
 import subprocess
+import sys
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -249,3 +250,7 @@ def _is_locked_out(command: Sequence[str], report: Report, last_lines: deque[str
 
 def _extend_environment() -> dict[str, str]:
     return {**os.environ, "PATH": extend_path(os.environ.get("PATH", ""))}
+
+
+if __name__ == "__main__":
+    print(ensure(lambda line: print(line, file=sys.stderr)))
