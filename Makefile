@@ -77,4 +77,4 @@ test: tools ## Unit and integration tests
 	@$(BIN)/pytest -n 2 tests/unit tests/integration
 
 e2e: tools ## The real Pulumi engine and the chain, on an instance of its own
-	@$(BIN)/pytest tests/e2e
+	@$(BIN)/pytest --timeout 900 tests/e2e
