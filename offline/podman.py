@@ -78,6 +78,9 @@ class _Thing:
     labels: Mapping[str, str]
 
 
+_Parse = Callable[[dict[str, Any]], _Thing]
+
+
 def is_alive(container: Container) -> bool:
     """Say whether the container's process runs.
 
@@ -152,12 +155,7 @@ class Podman:
         Raises:
             NotOurs: a network of that name is not this project's, or another instance's.
         """
-        found = self._find(_parse_network, name, "network", "ls")
-        if found is None:
-            self._run("network", "create", *_label(labels), name)
-            return True
-        _require_ours("network", found, labels[INSTANCE_LABEL])
-        return False
+        return self._make("network", _parse_network, name, labels)
 
     def remove_network(self, name: str) -> None:
         """Remove a network, which no container may be using. One that is not there is no error.
@@ -165,10 +163,7 @@ class Podman:
         Raises:
             NotOurs: it is not this project's.
         """
-        found = self._find(_parse_network, name, "network", "ls")
-        _require_ours("network", found)
-        if found:
-            self._run("network", "rm", name)
+        self._remove("network", _parse_network, name)
 
     def volumes(self, instance: str) -> list[str]:
         """Return the names of an instance's volumes."""
@@ -181,12 +176,7 @@ class Podman:
         Raises:
             NotOurs: a volume of that name is not this project's, or another instance's.
         """
-        found = self._find(_parse_volume, name, "volume", "ls")
-        if found is None:
-            self._run("volume", "create", *_label(labels), name)
-            return True
-        _require_ours("volume", found, labels[INSTANCE_LABEL])
-        return False
+        return self._make("volume", _parse_volume, name, labels)
 
     def remove_volume(self, name: str) -> None:
         """Remove a volume with all that it holds; no container may be using it. One that is not there is no error.
@@ -194,10 +184,7 @@ class Podman:
         Raises:
             NotOurs: it is not this project's.
         """
-        found = self._find(_parse_volume, name, "volume", "ls")
-        _require_ours("volume", found)
-        if found:
-            self._run("volume", "rm", name)
+        self._remove("volume", _parse_volume, name)
 
     def owners(self, purpose: str | None = None) -> set[str]:
         """Return the instances that own a container, network or volume; with `purpose` only those made for it."""
@@ -222,6 +209,20 @@ class Podman:
         names = [name for image in images for name in image.names or (image.id,)]
         if names:
             self._run("rmi", "--ignore", *names)
+
+    def _make(self, kind: str, parse: _Parse, name: str, labels: Mapping[str, str]) -> bool:
+        found = self._find(parse, name, kind, "ls")
+        if found is None:
+            self._run(kind, "create", *_label(labels), name)
+            return True
+        _require_ours(kind, found, labels[INSTANCE_LABEL])
+        return False
+
+    def _remove(self, kind: str, parse: _Parse, name: str) -> None:
+        found = self._find(parse, name, kind, "ls")
+        _require_ours(kind, found)
+        if found:
+            self._run(kind, "rm", name)
 
     def _remove_container(self, name: str, seconds: int, instance: str | None) -> None:
         found = self._find(_parse_container, name, "ps", "--all")

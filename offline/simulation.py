@@ -40,8 +40,7 @@ def endpoint_of(port: int) -> str:
 
 def is_running(home: Home, podman: Podman) -> bool:
     """Say whether the instance's own server is alive and answers."""
-    container = _find(home, podman)
-    return container is not None and is_alive(container) and answers(home.read().ports.simulation)
+    return _serves(_find(home, podman), home.read().ports.simulation)
 
 
 def start(home: Home, podman: Podman, image: str) -> bool:
@@ -52,10 +51,10 @@ def start(home: Home, podman: Podman, image: str) -> bool:
         SimulationFailed: the server ended or did not answer in time.
     """
     instance = home.read()
-    found = _find(home, podman)
-    if found and found.image == image and is_running(home, podman):
-        return False
     name, port = name_container(instance.name, NAME), instance.ports.simulation
+    found = _find(home, podman)
+    if found and found.image == image and _serves(found, port):
+        return False
     podman.remove_container(name, STOP_SECONDS)
     if not is_free(port):
         raise PortTaken(port, "simulation")
@@ -99,6 +98,10 @@ def answers(port: int) -> bool:
         return False
     except (OSError, http.client.HTTPException):
         return False
+
+
+def _serves(container: Container | None, port: int) -> bool:
+    return container is not None and is_alive(container) and answers(port)
 
 
 def _find(home: Home, podman: Podman) -> Container | None:
