@@ -139,7 +139,8 @@ class Podman:
 
     def logs(self, name: str, tail: int) -> str:
         """Return the last lines that a container printed, to standard output and standard error."""
-        return self._run("logs", "--tail", str(tail), name, merge=True)
+        # Podman's own --tail (4.3) loses the text of a line that was written in two parts.
+        return "".join(self._run("logs", name, merge=True).splitlines(keepends=True)[-tail:])
 
     def networks(self, instance: str) -> list[str]:
         """Return the names of an instance's networks."""

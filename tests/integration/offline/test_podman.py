@@ -264,6 +264,12 @@ def test_logs_are_the_last_lines_of_both_streams(scene: Scene) -> None:
     assert len(scene.podman.logs(scene.name, 1).splitlines()) == 1
 
 
+def test_a_line_that_was_written_in_two_parts_is_whole_in_the_log(scene: Scene) -> None:
+    scene.run("/bin/sh", "-c", "printf 'in two '; /bin/sleep 0.3; echo parts; echo end; exec /bin/sleep 1000")
+    wait_until(lambda: "end" in scene.podman.logs(scene.name, 5), "it prints two lines")
+    assert scene.podman.logs(scene.name, 5).splitlines() == ["in two parts", "end"]
+
+
 def test_a_container_gets_limits_that_this_machine_allows_and_no_proxy(scene: Scene) -> None:
     podman = Podman({**scene.environment, "http_proxy": "http://proxy.invalid"})
     podman.run(scene.name, scene.image, scene.labels, command=["/bin/sh", "/show"])

@@ -278,12 +278,17 @@ def test_without_images_nothing_is_removed(machine: Machine) -> None:
 def test_podman_reads_the_environment_it_was_given_and_finds_the_programs_of_root(machine: Machine) -> None:
     tool = answer(machine, {"logs": 'echo "$CONTAINERS_CONF $PATH"'})
     assert tool.logs("c", 5) == f"/conf {container_tools.extend_path(f'{machine.programs}:/bin')}\n"
-    assert asked(machine) == ["logs --tail 5 c"]
+    assert asked(machine) == ["logs c"]
 
 
 def test_logs_hold_what_went_to_standard_error(machine: Machine) -> None:
     tool = answer(machine, {"logs": "echo one; echo two >&2; printf '\\377'"})
     assert tool.logs("c", 5) == "one\ntwo\n\N{REPLACEMENT CHARACTER}"
+
+
+def test_only_the_last_lines_of_a_log_are_returned(machine: Machine) -> None:
+    tool = answer(machine, {"logs": "echo one; echo two; echo three >&2"})
+    assert tool.logs("c", 2) == "two\nthree\n"
 
 
 def test_a_failure_is_told_with_the_command_and_the_last_lines(machine: Machine) -> None:
@@ -296,7 +301,7 @@ def test_a_failure_is_told_with_the_command_and_the_last_lines(machine: Machine)
 
 
 def test_the_failure_of_reading_logs_is_told_too(machine: Machine) -> None:
-    with pytest.raises(PodmanFailed, match=r"^podman logs --tail 5 c\nno such container$"):
+    with pytest.raises(PodmanFailed, match=r"^podman logs c\nno such container$"):
         answer(machine, {"logs": "echo no such container >&2; exit 125"}).logs("c", 5)
 
 

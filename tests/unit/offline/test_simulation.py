@@ -280,7 +280,7 @@ def test_a_server_that_ends_at_once_is_told_with_its_log(
     with pytest.raises(SimulationFailed) as caught:
         simulation.start(home, tool, IMAGE)
     assert str(caught.value) == f"the simulation did not start:\n[log] of {NAME}\n"
-    assert fake.asked[-1] == f"logs --tail 20 {NAME}"
+    assert fake.asked[-1] == f"logs {NAME}"
 
 
 def test_a_server_that_never_answers_is_told_with_its_log(

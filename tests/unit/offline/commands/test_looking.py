@@ -119,7 +119,7 @@ def test_the_log_of_every_container_is_printed_as_it_is(run: Run, fake: FakePodm
         "--- faregate-blue-simulation",
         "[log] of faregate-blue-simulation",
     ]
-    assert fake.asked == [f"logs --tail 200 faregate-blue-{part}" for part in ("gateway-1", "simulation")]
+    assert fake.asked == [f"logs faregate-blue-{part}" for part in ("gateway-1", "simulation")]
 
 
 def test_a_log_may_hold_anything(run: Run, machine: Machine) -> None:
