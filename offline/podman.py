@@ -147,9 +147,6 @@ class Podman:
         found = self._list(_parse_network, "network", "ls", "--filter", f"label={INSTANCE_LABEL}={instance}")
         return [network.name for network in found]
 
-    def network_exists(self, name: str) -> bool:
-        return self._find(_parse_network, name, "network", "ls") is not None
-
     def make_network(self, name: str, labels: Mapping[str, str]) -> bool:
         """Make a network unless it is there; return whether this call made it.
 

@@ -31,7 +31,10 @@ def test_no_value_enters_the_state_the_logs_or_the_output(environment: Environme
 
 
 def test_a_second_run_changes_nothing_in_either_tool(environment: Environment) -> None:
-    assert "changed=0" in environment.shell(SITE).stdout
+    printed = environment.shell(SITE).stdout
+
+    assert "changed=0" in printed
+    assert "failed=0" in printed
     environment.shell("pulumi preview -s local --expect-no-changes")
 
 

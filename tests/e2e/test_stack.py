@@ -52,7 +52,9 @@ def test_a_second_make_up_changes_nothing_and_says_so(environment: Environment) 
     checkout = run(["git", "status", "--porcelain"]).stdout
 
     printed = environment.make("up").stdout
+    environment.shell("pulumi preview -s local")
 
+    assert "created" not in printed
     assert len(re.findall(r"\[\d/8\] (?:Stack|Containers) .* unchanged ", printed)) == 2
     assert environment.resources() == resources
     assert {part: container.id for part, container in environment.containers().items()} == containers

@@ -256,11 +256,6 @@ def test_what_is_ours_is_removed_and_what_is_not_there_is_no_error(
     assert asked(machine) == [removal], "no force: that would remove containers, too"
 
 
-def test_whether_there_is_a_network_is_said(machine: Machine) -> None:
-    assert not answer(machine, {}).network_exists("faregate-blue")
-    assert answer(machine, {"network ls": row_of("network")}).network_exists("faregate-blue")
-
-
 def test_images_are_removed_by_every_name_or_by_their_id(machine: Machine) -> None:
     epoch = datetime.fromtimestamp(0, UTC)
     answer(machine, {}).remove_images([Image("i", ("x:1", "x:2"), {}, epoch), Image("j", (), {}, epoch)])
