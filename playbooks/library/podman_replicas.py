@@ -13,6 +13,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,8 @@ EXAMPLES = r"""
 RETURN = r"""
 unfit:
   description:
-    - Replicas to replace, each with its C(name), the C(reason), and whether there is a process that C(lives).
+    - Replicas to replace, each with its C(name), the C(reason), whether there is a process that C(lives), and whether
+      it may be one that C(serves).
     - Those that serve nobody come first, so that replacing them in this order interrupts as little as possible.
   type: list
   elements: dict
@@ -62,6 +64,10 @@ ready:
   description: Names of the replicas that run as the spec says and answer their probe.
   type: list
   elements: str
+  returned: always
+addresses:
+  description: Address on the instance's network by name, of each container of the workload that lives.
+  type: dict
   returned: always
 surplus:
   description: Names of containers of the workload that the spec does not name.
@@ -107,7 +113,8 @@ def main() -> None:
     module.exit_json(
         changed=False,
         ready=[replica["name"] for replica in judged if not replica["reason"]],
-        unfit=sorted(unfit, key=lambda replica: replica["reason"] == DIFFERENT),
+        unfit=sorted(unfit, key=itemgetter("serves")),
+        addresses={name: _find_address(found) for name, found in sorted(containers.items()) if _is_alive(found)},
         surplus=sorted(containers.keys() - names),
     )
 
@@ -134,7 +141,7 @@ def _require_ours(container: dict[str, Any], instance: str) -> None:
 
 
 def _judge(replica: dict[str, Any], container: dict[str, Any] | None) -> dict[str, Any]:
-    """Return a replica's name, why it must be replaced if it must, and whether it lives."""
+    """Return a replica's name, why it must be replaced if it must, and what it still does."""
     if container is None:
         reason: str | None = MISSING
     elif not _is_alive(container):
@@ -143,7 +150,12 @@ def _judge(replica: dict[str, Any], container: dict[str, Any] | None) -> dict[st
         reason = DIFFERENT
     else:
         reason = _await_ready(replica, container)
-    return {"name": replica["name"], "reason": reason, "lives": reason not in (MISSING, DEAD)}
+    return {
+        "name": replica["name"],
+        "reason": reason,
+        "lives": reason not in (MISSING, DEAD),
+        "serves": reason == DIFFERENT,
+    }
 
 
 def _await_ready(replica: dict[str, Any], container: dict[str, Any]) -> str | None:
@@ -179,11 +191,14 @@ def _probe(probe: dict[str, Any], container: dict[str, Any]) -> str | None:
     """Return why the probe failed, or nothing."""
     if command := probe.get("command"):
         return _execute(container["Id"], command)
+    address = _find_address(container)
+    return _get(address, probe["port"], probe["http"]) if address else "it has no address"
+
+
+def _find_address(container: dict[str, Any]) -> str:
+    """Return a container's first address, or nothing."""
     networks = container["NetworkSettings"]["Networks"] or {}
-    addresses = [network["IPAddress"] for network in networks.values() if network.get("IPAddress")]
-    if not addresses:
-        return "it has no address"
-    return _get(addresses[0], probe["port"], probe["http"])
+    return next((network["IPAddress"] for network in networks.values() if network.get("IPAddress")), "")
 
 
 def _get(address: str, port: int, path: str) -> str | None:

@@ -38,17 +38,6 @@ def test_a_second_run_changes_nothing_in_either_tool(environment: Environment) -
     environment.shell("pulumi preview -s local --expect-no-changes")
 
 
-def test_a_simulation_that_forgot_gets_the_same_values_again(environment: Environment) -> None:
-    before = _read_kept(environment)
-    environment.kill("simulation")
-
-    environment.make("up")
-
-    name = environment.outputs().secrets.billing_database_gateway
-    value = environment.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"]
-    assert value == before["billing_database_gateway"]
-
-
 def test_an_environment_that_can_not_be_read_stops_the_play(environment: Environment) -> None:
     ended = environment.shell(f"ENV=prod {SITE}", check=False)
 

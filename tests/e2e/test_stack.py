@@ -132,8 +132,9 @@ def test_drift_is_found_named_and_healed(environment: Environment) -> None:
     environment.shell("pulumi preview -s local --expect-no-changes")
 
 
-def test_a_lost_simulation_is_noticed_and_healed(environment: Environment) -> None:
+def test_a_lost_simulation_is_noticed_and_healed_with_the_secrets_that_it_had(environment: Environment) -> None:
     before = len(environment.resources())
+    values = _read_secrets(environment)
     environment.kill("simulation")
 
     status = environment.make("status", check=False)
@@ -145,6 +146,7 @@ def test_a_lost_simulation_is_noticed_and_healed(environment: Environment) -> No
     assert environment.is_running()
     assert len(environment.resources()) == before
     assert environment.client("s3").list_buckets()["Buckets"]
+    assert _read_secrets(environment) == values
     environment.make("status")
 
 
@@ -177,12 +179,16 @@ def test_an_up_killed_halfway_is_healed_and_makes_nothing_twice(new_environment:
     new_environment.make("status")
 
 
-def test_destroy_leaves_nothing(new_environment: Environment) -> None:
+def test_an_interrupted_up_leaves_no_plugin_behind_and_destroy_leaves_nothing(new_environment: Environment) -> None:
+    process = _interrupt_up(new_environment, signal.SIGINT)
+    process.wait(60)
+    wait_until(lambda: not any("offline.aws" in line for line in list_processes(new_environment.name)))
+    assert process.returncode != 0
+
     new_environment.make("up")
     bucket = new_environment.outputs().model_store.removeprefix("s3://")
     new_environment.client("s3").put_object(Bucket=bucket, Key="artifact", Body=b"weights")
     full = list_everything(new_environment.client)
-
     new_environment.shell("pulumi destroy -s local --yes --skip-preview --non-interactive")
     left = list_everything(new_environment.client)
 
@@ -190,16 +196,6 @@ def test_destroy_leaves_nothing(new_environment: Environment) -> None:
     assert {kind: names for kind, names in left.items() if names} == {}
     assert [path for path in new_environment.home.manifests.rglob("*") if path.is_file()] == []
     assert new_environment.resources() == {}
-
-
-def test_an_interrupted_command_leaves_no_plugin_behind(new_environment: Environment) -> None:
-    process = _interrupt_up(new_environment, signal.SIGINT)
-    process.wait(60)
-
-    wait_until(lambda: not any("offline.aws" in line for line in list_processes(new_environment.name)))
-    assert process.returncode != 0
-    new_environment.make("up")
-    new_environment.make("status")
 
 
 def _interrupt_up(environment: Environment, how: signal.Signals) -> subprocess.Popen[bytes]:
@@ -219,3 +215,9 @@ def _count_own_vpcs(environment: Environment) -> int:
     except ClientError as error:
         pytest.fail(str(error))
     return sum(not vpc["IsDefault"] for vpc in vpcs)
+
+
+def _read_secrets(environment: Environment) -> dict[str, str]:
+    secretsmanager = environment.client("secretsmanager")
+    names = environment.outputs().secrets.model_dump()
+    return {role: secretsmanager.get_secret_value(SecretId=name)["SecretString"] for role, name in names.items()}

@@ -136,6 +136,7 @@ def test_a_replica_that_lives_as_the_spec_says_and_answers_is_ready(podman: Fake
     podman.add("a")
     result = podman.judge(want("a"))
     assert (result["ready"], result["unfit"], result["surplus"], result["changed"]) == (["a"], [], [], False)
+    assert result["addresses"] == {"a": "127.0.0.1"}
 
 
 def test_what_is_not_ready_is_told_with_its_reason_and_what_serves_nobody_comes_first(podman: FakePodman) -> None:
@@ -147,11 +148,11 @@ def test_what_is_not_ready_is_told_with_its_reason_and_what_serves_nobody_comes_
         want("old"), want("stranger"), want("gone"), want("silent", "echo no >&2; false"), want("none")
     )
     assert result["unfit"] == [
-        {"name": "stranger", "reason": "is dead", "lives": False},
-        {"name": "gone", "reason": "is dead", "lives": False},
-        {"name": "silent", "reason": "does not answer: no", "lives": True},
-        {"name": "none", "reason": "is missing", "lives": False},
-        {"name": "old", "reason": "is not as the spec says", "lives": True},
+        {"name": "stranger", "reason": "is dead", "lives": False, "serves": False},
+        {"name": "gone", "reason": "is dead", "lives": False, "serves": False},
+        {"name": "silent", "reason": "does not answer: no", "lives": True, "serves": False},
+        {"name": "none", "reason": "is missing", "lives": False, "serves": False},
+        {"name": "old", "reason": "is not as the spec says", "lives": True, "serves": True},
     ]
     assert result["ready"] == []
 

@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 from collections.abc import Mapping
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-FILE = Path(__file__).parents[3] / "playbooks" / "filters" / "replicas.py"
+from .filters import load_filter
 
-
-def load() -> ModuleType:
-    """Load the file as Ansible does, which knows no package."""
-    spec = importlib.util.spec_from_file_location("replicas", FILE)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-render_replicas = load().FilterModule().filters()["replicas"]
+render_replicas = load_filter("replicas", "replicas")
 
 LEAST: dict[str, Any] = {
     "name": "database",

@@ -64,17 +64,20 @@ def resolve(name: str) -> list[str]:
     return sorted({str(address[4][0]) for address in found})
 
 
-def answer(path: str) -> tuple[str, Any]:
+def answer(path: str) -> tuple[str, str]:
+    """Return the status and the body."""
     what, _, rest = path.lstrip("/").partition("/")
     if what == "health":
-        return HEALTH, "health"
-    if what == "read":
+        return HEALTH, json.dumps("health")
+    if what == "raw":
         return "200 OK", Path(f"/{rest}").read_text(encoding="utf-8")
+    if what == "read":
+        return "200 OK", json.dumps(Path(f"/{rest}").read_text(encoding="utf-8"))
     if what == "write":
-        return "200 OK", write(f"/{rest}")
+        return "200 OK", json.dumps(write(f"/{rest}"))
     if what == "resolve":
-        return "200 OK", resolve(rest)
-    return "200 OK", describe()
+        return "200 OK", json.dumps(resolve(rest))
+    return "200 OK", json.dumps(describe())
 
 
 def main() -> None:
@@ -91,7 +94,7 @@ def main() -> None:
             with connection:
                 path = connection.recv(4096).split(b" ")[1].decode()
                 status, said = answer(path)
-                body = json.dumps(said).encode()
+                body = said.encode()
                 head = f"HTTP/1.1 {status}\r\nLocation: /\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
                 connection.sendall(head.encode() + body if status != "garbage" else b"garbage\r\n\r\n")
 

@@ -294,6 +294,40 @@ def test_a_change_replaces_one_replica_at_a_time_and_waits_for_each_to_end_and_t
         assert get(container, f"/resolve/{workload.name}-v1") == sorted(map(address_of, new.values()))
 
 
+def test_a_replica_that_serves_is_removed_once_what_routes_leads_to_those_that_stay(workload: Workload) -> None:
+    router = Workload(workload.machine, workload.folder)
+    assert router.run(sockets="/run/routes").changed > 0
+    table = workload.folder / router.name / "table"
+    table.write_text("# name,status,addr\n")
+    routed_by = {"workload": router.name, "port": 8000, "path": "/raw/run/routes/table"}
+
+    def spec(version: str, **routing: Any) -> dict[str, Any]:
+        return {"environment": {"VERSION": version}, "routed_by": {**routed_by, **routing}}
+
+    try:
+        workload.run(replicas=2, **spec("old"))
+        old = workload.ids()
+        refused = workload.run("-e", "{workload_route_seconds: 2}", replicas=2, **spec("new"))
+        halfway = workload.containers()
+        table.write_text(f"# name,status,addr\nx,UP,{address_of(halfway['1'])}:8000\n")
+        workload.run(replicas=2, **spec("new"))
+        new = workload.ids()
+        # One that does not answer at all leads nobody anywhere.
+        workload.run(replicas=1, **spec("new", port=9))
+
+        missed = f"{router.prefix}-1 does not lead to {address_of(halfway['1'])}:8000 after 2 s"
+        assert refused.code != 0
+        assert missed in refused.printed
+        assert "answers 200): what serves was left as it is" in refused.printed
+        assert halfway["1"]["Id"] != old["1"]
+        assert halfway["2"]["Id"] == old["2"]
+        assert new["1"] == halfway["1"]["Id"], "it was as it should be"
+        assert new["2"] != old["2"]
+        assert workload.ids() == {"1": new["1"]}
+    finally:
+        router.remove()
+
+
 def end_hard(*processes: int) -> None:
     for process in processes:
         with suppress(ProcessLookupError):
