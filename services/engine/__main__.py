@@ -7,6 +7,7 @@ import sys
 
 from services.engine.cache import fetch
 from services.engine.failures import EngineFailed
+from services.engine.listener import reserve
 from services.engine.llama import load
 from services.engine.serving import serve
 from services.engine.settings import read_settings
@@ -19,8 +20,9 @@ def main() -> int:
     stop_on_signals()
     try:
         settings = read_settings(os.environ)
+        entrance = reserve(settings.address, settings.port)
         file = fetch(settings.artifact, settings.cache, Store(os.environ))
-        serve(load(settings, file), settings)
+        serve(load(settings, file), entrance, settings)
     except EngineFailed as failure:
         complain(str(failure))
         return 1

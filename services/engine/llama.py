@@ -32,32 +32,34 @@ class Llama(Protocol):
 
 
 def load(settings: Settings, file: Path) -> Llama:
-    """Load the model and return the server that serves it.
+    """Load the model and return the server that serves it, on a port of loopback that nobody else knows.
 
     Raises:
-        ServingFailed: llama.cpp can't load the file or listen, or the model's context is shorter.
+        ServingFailed: llama.cpp can't load the file, or the model's context is shorter.
     """
     say(f"loading {settings.artifact.name}")
     log = NativeLog()
     try:
         server: Llama = xllamacpp.Server(_configure(settings, file))
     except RuntimeError:
-        raise ServingFailed(
-            f"llama.cpp can't serve artifact {settings.artifact.name} on {settings.address} port {settings.port}: "
-            f"{log.find_error()}"
-        ) from None
+        raise ServingFailed(f"llama.cpp can't serve artifact {settings.artifact.name}: {log.find_error()}") from None
     log.discard()
     _servers.append(server)
     try:
         length = _ask_context_length(server)
     except OSError as error:
-        raise ServingFailed(f"llama.cpp does not answer on port {settings.port}: {error}") from None
+        raise ServingFailed(f"llama.cpp does not answer: {error}") from None
     if length < settings.context_length:
         raise ServingFailed(
             f"ENGINE_CONTEXT_LENGTH: given {settings.context_length}; allowed: at most {length}, "
             f"what the model of artifact {settings.artifact.name} was trained with"
         )
     return server
+
+
+def find_port(server: Llama) -> int:
+    """Return the port of loopback on which it listens."""
+    return int(server.listening_address.rpartition(":")[2])
 
 
 def count_requests(server: Llama) -> int:
@@ -70,8 +72,8 @@ def _configure(settings: Settings, file: Path) -> object:
     params = xllamacpp.CommonParams()
     params.model.path = str(file)
     params.model_alias = {settings.model}
-    params.hostnames = [settings.address]
-    params.port = settings.port
+    params.hostnames = ["127.0.0.1"]
+    params.port = 0  # any that is free
 
     # Each slot has a whole context to itself, and not the few tokens more that memory is rounded up to.
     params.n_parallel = settings.slots

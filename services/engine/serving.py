@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import time
 
 from services.engine import listener
 from services.engine.failures import ServingFailed
-from services.engine.llama import Llama, count_requests
+from services.engine.llama import Llama, count_requests, find_port
 from services.engine.settings import Settings
 from services.engine.signals import Stopped
 from services.engine.words import say
@@ -16,13 +17,14 @@ QUIET_SECONDS = 0.5
 """How long there must be no request: one that was just read or just answered is not counted."""
 
 
-def serve(server: Llama, settings: Settings) -> None:
-    """Serve until `Stopped` is raised, then end the requests in flight.
+def serve(server: Llama, entrance: socket.socket, settings: Settings) -> None:
+    """Serve at the entrance until `Stopped` is raised, then end the requests in flight.
 
     Raises:
         ServingFailed: llama.cpp no longer listens.
         Stopped: as asked.
     """
+    listener.move(find_port(server), entrance)
     say(
         f"serving {settings.model} on {settings.address} port {settings.port}: "
         f"slots {settings.slots}, context {settings.context_length} tokens, threads {settings.threads}"

@@ -155,7 +155,7 @@ def test_after_the_machine_went_down_and_an_up_was_killed_everything_comes_back_
     dead = environment.containers()
     assert not any(is_alive(container) for container in dead.values())
     process = environment.begin("up")
-    wait_until(lambda: environment.containers()[ENGINES[0]].id != dead[ENGINES[0]].id)
+    wait_until(lambda: _list_ids(environment).get(ENGINES[0], dead[ENGINES[0]].id) != dead[ENGINES[0]].id)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait(10)
 

@@ -17,9 +17,10 @@ def test_a_taken_port_is_one_sentence(start: Start, real_environment: dict[str, 
         with start({**real_environment, "ENGINE_PORT": str(port)}) as engine:
             assert engine.wait() == 1
             assert engine.complained == (
-                f"engine: llama.cpp can't serve artifact tiny on 127.0.0.1 port {port}: "
-                f"couldn't bind HTTP server socket, hostname: 127.0.0.1, port: {port}\n"
+                f"engine: ENGINE_ADDRESS, ENGINE_PORT: given 127.0.0.1, {port}; "
+                "allowed: what is this machine's and free: Address already in use\n"
             )
+            assert engine.said == "", "it was refused before anything was pulled"
 
 
 def test_a_file_that_is_no_model_is_one_sentence(start: Start, tiny: dict[str, str]) -> None:
@@ -27,6 +28,13 @@ def test_a_file_that_is_no_model_is_one_sentence(start: Start, tiny: dict[str, s
         assert engine.wait() == 1
         (line,) = engine.complained.splitlines()
 
-    assert line.startswith(
-        f"engine: llama.cpp can't serve artifact tiny on 127.0.0.1 port {engine.port}: invalid magic"
-    )
+    assert line.startswith("engine: llama.cpp can't serve artifact tiny: invalid magic")
+
+
+def test_nobody_meets_an_engine_that_still_loads(start: Start, real_environment: dict[str, str]) -> None:
+    seen = {0}
+    with start(real_environment) as engine:
+        while seen == {0} and engine.process.poll() is None:
+            seen.add(engine.answers())
+
+    assert seen == {0, 200}

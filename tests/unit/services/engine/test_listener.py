@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from services.engine import listener
+from services.engine.failures import ServingFailed
 
 
 @pytest.fixture
@@ -55,6 +56,42 @@ def test_a_closed_port_refuses_connections_and_keeps_those_it_has(server: socket
             socket.create_connection(address, timeout=10)
         connection.sendall(b"after")
         assert connection.recv(100) == b"after"
+
+
+def test_what_listens_can_be_moved_to_an_address_that_refused_until_then(server: socket.socket) -> None:
+    before = server.getsockname()
+    reserved = listener.reserve("127.0.0.1", 0)
+    address = reserved.getsockname()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(address, timeout=10)
+
+    listener.move(before[1], reserved)
+
+    with socket.create_connection(address, timeout=10) as connection:
+        connection.sendall(b"moved")
+        assert connection.recv(100) == b"moved"
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(before, timeout=10)
+
+
+def test_an_address_that_can_not_be_had_is_refused_by_its_settings(server: socket.socket) -> None:
+    port = server.getsockname()[1]
+
+    with pytest.raises(ServingFailed, match=f"^ENGINE_ADDRESS, ENGINE_PORT: given 127.0.0.1, {port}; .*in use"):
+        listener.reserve("127.0.0.1", port)
+    with pytest.raises(ServingFailed, match=r"given 192\.0\.2\.1, 8000; .*Cannot assign"):
+        listener.reserve("192.0.2.1", 8000)
+
+
+def test_an_address_that_another_took_meanwhile_is_refused(server: socket.socket) -> None:
+    reserved = listener.reserve("127.0.0.1", 0)
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(reserved.getsockname())
+        other.listen()
+
+        with pytest.raises(ServingFailed, match="in use"):
+            listener.move(server.getsockname()[1], reserved)
 
 
 def test_a_port_that_nobody_listens_on_may_be_closed() -> None:

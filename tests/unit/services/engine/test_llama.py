@@ -33,7 +33,7 @@ def given(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
     monkeypatch.setattr(xllamacpp, "Server", Server)
 
     def load() -> Any:
-        with pytest.raises(ServingFailed, match=r"^llama\.cpp does not answer on port 8000: .*refused"):
+        with pytest.raises(ServingFailed, match=r"^llama\.cpp does not answer: .*refused"):
             llama.load(SETTINGS, Path("/cache/tiny.gguf"))
         return loaded[0]
 
@@ -44,7 +44,7 @@ def test_llama_is_given_what_the_settings_say(given: Callable[[], Any]) -> None:
     params = given()
 
     assert (params.model.path, params.model_alias) == ("/cache/tiny.gguf", {"tiny"})
-    assert (params.hostnames, params.port) == (["127.0.0.1"], 8000)
+    assert (params.hostnames, params.port) == (["127.0.0.1"], 0)
     assert (params.cpuparams.n_threads, params.cpuparams_batch.n_threads) == (3, 3)
 
 

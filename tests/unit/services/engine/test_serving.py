@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import dataclasses
+import socket
+from collections.abc import Iterator
 
 import pytest
 
@@ -52,6 +54,12 @@ def closed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return closed
 
 
+@pytest.fixture
+def entrance() -> Iterator[socket.socket]:
+    with listener.reserve("127.0.0.1", 0) as entrance:
+        yield entrance
+
+
 def test_the_end_waits_for_the_requests_in_flight(
     clock: Clock, closed: list[int], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -87,7 +95,9 @@ def test_nothing_is_waited_for_where_the_time_for_it_is_zero(clock: Clock) -> No
     assert clock.now == 0
 
 
-def test_a_second_signal_ends_the_waiting(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_signal_ends_the_waiting(
+    clock: Clock, entrance: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupt(_: float) -> None:
         raise Stopped
 
@@ -95,13 +105,15 @@ def test_a_second_signal_ends_the_waiting(clock: Clock, monkeypatch: pytest.Monk
     monkeypatch.setattr(listener, "is_open", lambda _: True)
 
     with pytest.raises(Stopped):
-        serving.serve(FakeLlama(clock, processing_until=1000), SETTINGS)
+        serving.serve(FakeLlama(clock, processing_until=1000), entrance, SETTINGS)
 
     assert clock.now == 0
 
 
-def test_an_engine_that_no_longer_listens_fails(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_that_no_longer_listens_fails(
+    clock: Clock, entrance: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(listener, "is_open", lambda _: clock.now < 5)
 
     with pytest.raises(ServingFailed, match=r"^llama\.cpp no longer listens on port 8000"):
-        serving.serve(FakeLlama(clock, processing_until=0), SETTINGS)
+        serving.serve(FakeLlama(clock, processing_until=0), entrance, SETTINGS)
