@@ -186,6 +186,7 @@ def test_an_interrupted_up_leaves_no_plugin_behind_and_destroy_leaves_nothing(ne
     assert process.returncode != 0
 
     new_environment.make("up")
+    new_environment.make("status")
     bucket = new_environment.outputs().model_store.removeprefix("s3://")
     new_environment.client("s3").put_object(Bucket=bucket, Key="artifact", Body=b"weights")
     full = list_everything(new_environment.client)

@@ -64,20 +64,20 @@ def resolve(name: str) -> list[str]:
     return sorted({str(address[4][0]) for address in found})
 
 
-def answer(path: str) -> tuple[str, str]:
-    """Return the status and the body."""
+def answer(path: str) -> tuple[str, Any]:
+    """Return the status and what is said: bytes as they are, all else as JSON."""
     what, _, rest = path.lstrip("/").partition("/")
     if what == "health":
-        return HEALTH, json.dumps("health")
+        return HEALTH, "health"
     if what == "raw":
-        return "200 OK", Path(f"/{rest}").read_text(encoding="utf-8")
+        return "200 OK", Path(f"/{rest}").read_bytes()
     if what == "read":
-        return "200 OK", json.dumps(Path(f"/{rest}").read_text(encoding="utf-8"))
+        return "200 OK", Path(f"/{rest}").read_text(encoding="utf-8")
     if what == "write":
-        return "200 OK", json.dumps(write(f"/{rest}"))
+        return "200 OK", write(f"/{rest}")
     if what == "resolve":
-        return "200 OK", json.dumps(resolve(rest))
-    return "200 OK", json.dumps(describe())
+        return "200 OK", resolve(rest)
+    return "200 OK", describe()
 
 
 def main() -> None:
@@ -94,7 +94,7 @@ def main() -> None:
             with connection:
                 path = connection.recv(4096).split(b" ")[1].decode()
                 status, said = answer(path)
-                body = said.encode()
+                body = said if isinstance(said, bytes) else json.dumps(said).encode()
                 head = f"HTTP/1.1 {status}\r\nLocation: /\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
                 connection.sendall(head.encode() + body if status != "garbage" else b"garbage\r\n\r\n")
 
