@@ -1,0 +1,4 @@
+import sys
+from services.billing.migration import migrate
+
+print(migrate())

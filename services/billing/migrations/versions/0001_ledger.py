@@ -1,0 +1,12 @@
+"""ledger: accounts, keys, prices, transactions and holds, with the functions that write and the views that read."""
+
+from __future__ import annotations
+
+from services.billing.migration import run_folder
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    run_folder("0001_ledger")

@@ -1,0 +1,66 @@
+"""One Postgres a worker, with a migrated database that each test gets a copy of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from psycopg import sql
+
+from tests.integration.services.database.container import Container, make_container
+
+from .books import PASSWORD, ROLES, Books
+
+TEMPLATE = "template_billing"
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Container]:
+    """Return a Postgres with the four roles, which outlive each test's database."""
+    with make_container() as container:
+        container.start()
+        for role in ROLES:
+            statement = sql.SQL("create role {} login password {}").format(
+                sql.Identifier(f"billing_{role}"), sql.Literal(PASSWORD)
+            )
+            container.query(statement)
+        yield container
+
+
+@pytest.fixture(scope="session")
+def template(server: Container, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the name of a migrated database that nobody uses."""
+    books = make_books(server, TEMPLATE, tmp_path_factory.mktemp("template"))
+    ended = books.run("migrate")
+    assert ended.returncode == 0, ended.stderr
+    return TEMPLATE
+
+
+@pytest.fixture
+def empty(server: Container, tmp_path: Path) -> Iterator[Books]:
+    """Return a database without the ledger's schema."""
+    yield from lend_books(server, tmp_path)
+
+
+@pytest.fixture
+def books(server: Container, template: str, tmp_path: Path) -> Iterator[Books]:
+    """Return a ledger with nothing in it."""
+    yield from lend_books(server, tmp_path, template)
+
+
+def lend_books(server: Container, folder: Path, template: str | None = None) -> Iterator[Books]:
+    books = make_books(server, f"billing_{uuid4().hex}", folder, template)
+    yield books
+    server.query(sql.SQL("drop database {} with (force)").format(sql.Identifier(books.database)))
+
+
+def make_books(server: Container, name: str, folder: Path, template: str | None = None) -> Books:
+    statement = sql.SQL("create database {} owner billing_owner").format(sql.Identifier(name))
+    if template:
+        statement += sql.SQL(" template {} strategy file_copy").format(sql.Identifier(template))
+    server.query(statement)
+    books = Books(server, name, folder)
+    books.write_services()
+    return books
