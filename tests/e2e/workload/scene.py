@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import secrets
@@ -148,6 +149,11 @@ class Workload:
     def run(self, *arguments: str, **changes: Any) -> Ended:
         """Run the role with a spec."""
         return self.play().run(*arguments, workload_spec=self.spec(**changes))
+
+    def run_tasks(self, *tasks: dict[str, Any]) -> Ended:
+        """Run tasks in a play that has the role's variables but the spec."""
+        plays = [{"hosts": "all", "gather_facts": False, "tasks": list(tasks)}]
+        return dataclasses.replace(self.play(), plays=plays).run()
 
     def containers(self) -> dict[str, dict[str, Any]]:
         """Return what `podman inspect` says of its replicas, by number."""
