@@ -58,11 +58,12 @@ lock: tools ## Write the lock files anew with the newest versions allowed
 generate: tools ## Write every generated file anew
 	@$(BIN)/python -P -m contract
 
-check: tools ## Formatting, linting, types, YAML, playbooks, generated files
+check: tools ## Formatting, linting, types, YAML, SQL, playbooks, generated files
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/yamllint --strict .
+	@$(BIN)/sqlfluff lint --nocolor --disable-progress-bar --processes 2 services
 	@$(BIN)/ansible-lint --offline --profile production playbooks
 	@$(BIN)/python -P -m contract --check
 	@echo "check: all good"

@@ -1,4 +1,8 @@
-import sys
-from services.billing.migration import migrate
+"""`python -P -m services.billing`: administer accounts, keys and the ledger; `--help` lists the commands."""
 
-print(migrate())
+import sys
+
+from services.billing.command_line import main
+
+if __name__ == "__main__":
+    sys.exit(main())

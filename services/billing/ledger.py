@@ -22,7 +22,7 @@ Pool = AsyncConnectionPool[psycopg.AsyncConnection[DictRow]]
 
 
 class LedgerAway(Exception):
-    """The ledger can't be reached, or broke off: whether it did what was asked is unknown, and it may be asked again."""
+    """The ledger can't be reached or broke off. Whether it did what was asked is unknown; it may be asked again."""
 
 
 class Verdict(StrEnum):
@@ -93,7 +93,7 @@ class Settlement:
     charge: int
     """Nano-dollars that were charged."""
     shortfall: int
-    """Nano-dollars of what was delivered that could not be charged: the hold's lease had ended and the wallet is spent."""
+    """Nano-dollars that were delivered and could not be charged: the lease had ended, and the wallet is spent."""
     transaction_id: int | None
     """None where nothing was charged."""
 
@@ -115,7 +115,7 @@ class Ledger:
         self._lease_seconds = lease_seconds
 
     async def admit(self, question: Question) -> Admission:
-        """Check key, model and wallet, and take a hold. Asked again with the same request id it returns the same hold."""
+        """Check key, model and wallet, and take a hold: the same one if the same request id is asked for again."""
         row = await self._call(
             "select * from billing.admit(%s, %s, %s, %s, %s, %s, make_interval(secs => %s))",
             question.request_id,

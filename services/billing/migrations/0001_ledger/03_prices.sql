@@ -23,30 +23,35 @@ create trigger append_only
 before update or delete or truncate on billing.prices
 for each statement execute function billing.refuse_change();
 
--- What a request costs: the sum of units x price, rounded once, half up.
+-- What a request costs: the sum of units x price, rounded once, half up. `div` is exact; `/` of numerics is not.
 create function billing.compute_charge(
     p_price billing.prices, p_input_tokens bigint, p_cached_input_tokens bigint, p_output_tokens bigint
 )
 returns bigint
 language sql
 immutable
-return round((
+return div(
     p_input_tokens::numeric * p_price.input_tokens
     + p_cached_input_tokens::numeric * coalesce(p_price.cached_input_tokens, p_price.input_tokens)
     + p_output_tokens::numeric * p_price.output_tokens
-) / 1000000)::bigint;
+    + 500000,
+    1000000
+)::bigint;
 
 -- What must be held for a request: rounded up, and as if every input token were of the dearer kind.
 create function billing.compute_hold(p_price billing.prices, p_input_tokens bigint, p_output_tokens bigint)
 returns bigint
 language sql
 immutable
-return ceil((
+return div(
     p_input_tokens::numeric * greatest(p_price.input_tokens, p_price.cached_input_tokens)
     + p_output_tokens::numeric * p_price.output_tokens
-) / 1000000)::bigint;
+    + 999999,
+    1000000
+)::bigint;
 
 -- The most output tokens whose hold, together with the prompt's, is no more than the amount; null if there is no limit.
+-- Not above zero where the amount does not cover the prompt.
 create function billing.compute_affordable(p_price billing.prices, p_input_tokens bigint, p_amount bigint)
 returns numeric
 language sql

@@ -13,8 +13,8 @@ create type billing.admission as (
     amount bigint
 );
 
--- Checks key, model and wallet, and holds for `p_most` output tokens or as many as the wallet covers, but not fewer than
--- `p_least`.
+-- Checks key, model and wallet, and holds for `p_most` output tokens or as many as the wallet covers, but for no fewer
+-- than `p_least`.
 create function billing.admit(
     p_request_id uuid,
     p_key_hash bytea,
@@ -200,7 +200,7 @@ end;
 $$;
 
 -- Renews the lease of those holds that are still open.
-create function billing.renew(p_hold_ids bigint [], p_lease interval)
+create function billing.renew(p_hold_ids bigint[], p_lease interval)
 returns void
 language sql
 security definer set search_path = billing, pg_temp
@@ -222,14 +222,19 @@ language plpgsql
 security definer set search_path = billing, pg_temp
 as $$
 declare
+    v_ticked_at timestamptz;
+    v_now timestamptz;
     v_silence interval;
-    v_ids bigint [];
+    v_ids bigint[];
 begin
-    select clock_timestamp() - ticked_at into v_silence from billing.lease_clock for update skip locked;
+    select ticked_at into v_ticked_at from billing.lease_clock for update skip locked;
     if not found then
         return 0;
     end if;
-    update billing.lease_clock set ticked_at = clock_timestamp();
+    -- One reading of the clock: a standstill between two would never count as silence.
+    v_now := clock_timestamp();
+    v_silence := v_now - v_ticked_at;
+    update billing.lease_clock set ticked_at = v_now;
     if v_silence > interval '10 seconds' then
         update billing.holds set lease_until = lease_until + v_silence
         where id in (select id from billing.holds where state = 'open' order by id for update);

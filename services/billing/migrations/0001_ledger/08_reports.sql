@@ -111,12 +111,12 @@ select
     'a balance is the sum of the wallet''s entries',
     'account ' || a.name,
     coalesce(sum(e.amount), 0)::text,
-    w.balance::text
-from billing.wallets as w
-inner join billing.accounts as a on w.account_id = a.id
-left join billing.entries as e on w.account_id = e.account_id
+    coalesce(w.balance::text, 'no wallet')
+from billing.accounts as a
+left join billing.wallets as w on a.id = w.account_id
+left join billing.entries as e on a.id = e.account_id
 group by a.name, w.balance
-having coalesce(sum(e.amount), 0) <> w.balance
+having coalesce(sum(e.amount), 0) is distinct from w.balance
 union all
 select
     'what is held is the sum of the open holds',
@@ -143,6 +143,15 @@ from (
     where book = 'wallet'
 ) as chained
 where chained.total <> chained.balance_after
+union all
+select
+    'a wallet gains from payments and loses to revenue',
+    'transaction ' || t.id,
+    case t.kind when 'credit' then 'payments' else 'revenue' end,
+    e.book
+from billing.transactions as t
+inner join billing.entries as e on t.id = e.transaction_id and e.book <> 'wallet'
+where e.book <> case t.kind when 'credit' then 'payments' else 'revenue' end
 union all
 select
     'a hold is what its tokens cost at its price',

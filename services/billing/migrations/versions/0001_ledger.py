@@ -1,4 +1,4 @@
-"""ledger: accounts, keys, prices, transactions and holds, with the functions that write and the views that read."""
+"""the ledger: tables, the functions that write them and the views that read them."""
 
 from __future__ import annotations
 

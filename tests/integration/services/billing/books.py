@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
+import io
 import json
 import os
 import subprocess
@@ -12,11 +14,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+from unittest.mock import patch
 from uuid import uuid4
 
 import psycopg
 from psycopg.conninfo import make_conninfo
 
+from services.billing.command_line import main
 from services.billing.ledger import Admission, Delivery, Ledger, Question, Settlement, open_pool
 from tests.integration.services.database.container import REPOSITORY, Container
 
@@ -83,15 +87,31 @@ class Books:
         return balance, held
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run the admin command."""
+        """Run the admin command in this process, which is much quicker than in one of its own."""
+        printed, complained = io.StringIO(), io.StringIO()
+        with (
+            patch.dict(os.environ, {"PGSERVICEFILE": str(self.services)}),
+            contextlib.redirect_stdout(printed),
+            contextlib.redirect_stderr(complained),
+        ):
+            try:
+                code = main(list(arguments))
+            except SystemExit as refusal:  # argparse
+                code = int(refusal.code or 0)
+        return subprocess.CompletedProcess(arguments, code, printed.getvalue(), complained.getvalue())
+
+    def launch(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the admin command as people do."""
+        return self._launch("-P", "-m", "services.billing", *arguments)
+
+    def migrate(self) -> subprocess.CompletedProcess[str]:
+        """Bring the schema to the newest revision, as playbooks do."""
+        return self._launch("-P", "-m", "alembic", "-c", "services/billing/alembic.ini", "upgrade", "head")
+
+    def _launch(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-P", "-m", "services.billing", *arguments],
-            env={
-                "PATH": os.environ["PATH"],
-                "PGSERVICEFILE": str(self.services),
-                "COLUMNS": "200",
-                "PYTHONDONTWRITEBYTECODE": "1",
-            },
+            [sys.executable, *arguments],
+            env={"PATH": os.environ["PATH"], "PGSERVICEFILE": str(self.services), "PYTHONDONTWRITEBYTECODE": "1"},
             cwd=REPOSITORY,
             capture_output=True,
             text=True,

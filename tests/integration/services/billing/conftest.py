@@ -33,7 +33,7 @@ def server() -> Iterator[Container]:
 def template(server: Container, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Return the name of a migrated database that nobody uses."""
     books = make_books(server, TEMPLATE, tmp_path_factory.mktemp("template"))
-    ended = books.run("migrate")
+    ended = books.migrate()
     assert ended.returncode == 0, ended.stderr
     return TEMPLATE
 
