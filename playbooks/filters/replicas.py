@@ -10,9 +10,12 @@ from typing import Any
 
 Spec = Mapping[str, Any]
 
+SECRETS = "/run/secrets"
+"""Where a container finds its secrets, one file each."""
+
 
 def render_replicas(
-    workload: Spec, instance: Spec, image: str, folder: str, region: str, making: str
+    workload: Spec, instance: Spec, image: str, folder: str, region: str, making: str, secrets: Mapping[str, str]
 ) -> list[dict[str, Any]]:
     """Return a workload's containers, as `roles/workload/tasks/podman.yml` takes them.
 
@@ -23,6 +26,8 @@ def render_replicas(
         folder: where the instance keeps its files.
         region: AWS region.
         making: what else a container comes from. One that came from something else is not as the spec says.
+        secrets: what podman calls each secret that the workload reads. A new value comes with a new name, so a replica
+            that has the old one is not as the spec says; the value itself is in no digest.
     """
     prefix = f"faregate-{instance['name']}"
     files = [_place(file, workload["name"], folder) for file in workload.get("files") or []]
@@ -39,6 +44,9 @@ def render_replicas(
         "files": files,
         "folders": [source for source, _ in sockets],
         "volumes": [name for name, _ in volumes],
+        "secrets": [_grant(secret, secrets) for secret in workload.get("secrets") or []],
+        # Podman can't make this folder in a root that is read-only; nobody can write into this one either.
+        "tmpfs": {SECRETS: "ro"} if workload.get("secrets") else {},
         "publish": [f"127.0.0.1:{workload['published']}:{workload['port']}"] if workload.get("published") else [],
         "probe": {"port": workload["port"], **workload["probe"]},
         "memory_mib": workload["memory_mib"],
@@ -72,6 +80,11 @@ def _place(file: Spec, workload: str, folder: str) -> dict[str, str]:
     # The whole path: two files may have the same name.
     source = PurePosixPath(folder, "files", workload, file["path"].lstrip("/"))
     return {"source": str(source), "path": file["path"], "text": file["text"]}
+
+
+def _grant(secret: Spec, names: Mapping[str, str]) -> str:
+    """Return podman's option for a secret that only the user of every image can read."""
+    return f"{names[secret['secret']]},target={SECRETS}/{secret['name']},uid=999,gid=999,mode=0400"
 
 
 def _digest(value: Any) -> str:

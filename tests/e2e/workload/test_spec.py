@@ -146,6 +146,11 @@ def test_a_wrong_spec_is_refused_by_the_name_of_its_field_before_anything_change
         (workload.spec(probe={"http": "/", "command": ["true"]}), "http|command"),
         (workload.spec(files=[{"path": "/x"}]), "text"),
         (workload.spec(volumes=[{"name": "x"}]), "path"),
+        (workload.spec(secrets=[{"name": "x"}]), "secret"),
+        (workload.spec(secrets=[{"name": "a/b", "secret": "x"}]), "x in a/b"),
+        (workload.spec(secrets=[{"name": "a", "secret": "b-c"}]), "b-c in a"),
+        (workload.spec(secrets=[{"name": "a", "secret": secret} for secret in "xy"]), "x in a"),
+        (workload.spec(secrets=[{"name": "a", "secret": "nobodys"}]), "secret nobodys has no value"),
         (workload.spec(published=choose_port(), replicas=2), "published"),
     ]
     ended = refuse(workload, *(spec for spec, _ in specs))
@@ -163,19 +168,27 @@ def test_what_is_somebody_elses_is_refused_by_name_and_left_alone(workload: Work
         another.stand_in(f"{another.prefix}-1", instance="x0", workload=another.name),
     ]
     workload.podman.ask("volume", "create", volume)
+    secret = f"faregate-{workload.machine.instance}-foreign-0123456789abcdef"
+    workload.podman.ask("secret", "create", secret, __file__)
+    kept_secret = workload.podman.inspect("secret", secret)
     try:
         volumes = [{"name": f"{another.name}-data", "path": "/data"}]
-        ended = refuse(workload, workload.spec(replicas=2), another.spec(), workload.spec(volumes=volumes))
+        secrets = [{"name": "password", "secret": "foreign"}]
+        specs = (workload.spec(replicas=2), another.spec(), workload.spec(volumes=volumes))
+        ended = refuse(workload, *specs, workload.spec(secrets=secrets))
         for text in (
             f"container named {workload.prefix}-2",
             f"container named {another.prefix}-1",
             f"volume named {volume}",
+            f"secret named {secret}",
         ):
             assert f"a {text} exists that is not this instance's" in ended.printed
         assert {**workload.containers(), **another.containers()} == {}, "nothing was made before the refusal"
         assert all(workload.podman.exists("container", id_) for id_ in foreign)
         (kept,) = workload.podman.inspect("volume", volume)
         assert not kept["Labels"], "it is the one that was there"
+        assert workload.podman.inspect("secret", secret) == kept_secret
     finally:
         workload.podman.ask("rm", "--force", *foreign)
         workload.podman.ask("volume", "rm", "--force", volume)
+        workload.podman.ask("secret", "rm", secret)

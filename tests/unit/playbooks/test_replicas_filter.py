@@ -34,6 +34,7 @@ FULL: dict[str, Any] = {
     "environment": {"A": "1", "B": "2"},
     "volumes": [{"name": "ledger", "path": "/var/lib/ledger"}],
     "sockets": "/run/postgresql",
+    "secrets": [{"name": "password", "secret": "gateway"}],
     "files": [{"path": "/etc/one/config", "text": "one"}],
 }
 
@@ -44,6 +45,7 @@ ARGUMENTS: dict[str, Any] = {
     "folder": "/state/dev",
     "region": "eu-central-1",
     "making": "how",
+    "secrets": {"gateway": "faregate-dev-gateway-1", "admin": "faregate-dev-admin-1"},
 }
 
 
@@ -76,6 +78,8 @@ def test_the_least_spec_has_nothing_that_it_does_not_ask_for() -> None:
         "files": [],
         "folders": [],
         "volumes": [],
+        "secrets": [],
+        "tmpfs": {},
         "publish": [],
         "probe": {"port": 5432, "command": ["probe", "all"]},
         "memory_mib": 256,
@@ -120,6 +124,17 @@ def test_mounts_are_the_instances_volumes_and_folders_and_only_files_are_read_on
     assert replica["files"] == [
         {"source": "/state/dev/files/database/etc/one/config", "path": "/etc/one/config", "text": "one"}
     ]
+
+
+def test_secrets_are_files_that_only_the_container_s_user_reads_in_a_folder_that_nobody_writes() -> None:
+    secrets = [{"name": "password", "secret": "gateway"}, {"name": "other.key", "secret": "admin"}]
+    (replica,) = render({"secrets": secrets})
+    assert replica["secrets"] == [
+        "faregate-dev-gateway-1,target=/run/secrets/password,uid=999,gid=999,mode=0400",
+        "faregate-dev-admin-1,target=/run/secrets/other.key,uid=999,gid=999,mode=0400",
+    ]
+    assert replica["tmpfs"] == {"/run/secrets": "ro"}
+    assert "secrets" not in str(replica["mounts"])
 
 
 NAMES = st.sampled_from(["a", "b", "etc", "config"])
@@ -176,6 +191,7 @@ CHANGES: dict[str, Any] = {
     "environment": {"A": "1", "B": "3"},
     "volumes": [{"name": "ledger", "path": "/elsewhere"}],
     "sockets": "/elsewhere",
+    "secrets": [{"name": "password", "secret": "admin"}],
     "files": [{"path": "/etc/one/config", "text": "two"}],
 }
 
@@ -195,6 +211,7 @@ def test_every_field_is_changed_by_one_of_these_tests() -> None:
         {"environment": {"A": "1", "B": "2", "C": ""}},
         {"volumes": [{"name": "another", "path": "/var/lib/ledger"}]},
         {"files": [{"path": "/etc/two/config", "text": "one"}]},
+        {"secrets": [{"name": "another", "secret": "gateway"}]},
     ],
     ids=str,
 )
@@ -207,6 +224,13 @@ def test_a_spec_that_differs_in_anything_has_another_digest(changed: dict[str, A
 )
 def test_what_a_container_is_made_with_changes_the_digest_too(changed: dict[str, Any]) -> None:
     assert digest_of(render(**changed)) != digest_of(render())
+
+
+def test_a_new_version_of_a_secret_changes_the_digest_of_whoever_reads_it_and_of_nobody_else() -> None:
+    def digest(gateway: str, admin: str) -> str:
+        return digest_of(render(secrets={"gateway": gateway, "admin": admin}))
+
+    assert digest("1", "1") == digest("1", "2") != digest("2", "1")
 
 
 def test_how_many_replicas_run_is_not_in_the_digest_of_one() -> None:
