@@ -1,4 +1,4 @@
-"""Podman, through its command line: what `make` needs of containers, networks, volumes and images.
+"""Podman, through its command line: what `make` needs of containers, networks, volumes, secrets and images.
 
 Containers are created and removed, never started again. Podman's own word on whether one runs is not taken: see
 `is_alive`.
@@ -184,14 +184,30 @@ class Podman:
         """
         self._remove("volume", _parse_volume, name)
 
+    def secrets(self, instance: str) -> list[str]:
+        """Return the names of an instance's secrets."""
+        return [secret.name for secret in self._list_secrets() if secret.labels.get(INSTANCE_LABEL) == instance]
+
+    def remove_secret(self, name: str) -> None:
+        """Remove a secret; a container that was made with it keeps a copy. One that is not there is no error.
+
+        Raises:
+            NotOurs: it is not this project's.
+        """
+        found = next((secret for secret in self._list_secrets() if secret.name == name), None)
+        _require_ours("secret", found)
+        if found:
+            self._run("secret", "rm", name)
+
     def owners(self, purpose: str | None = None) -> set[str]:
-        """Return the instances that own a container, network or volume; with `purpose` only those made for it."""
+        """Return the instances that own anything but images; with `purpose` only those made for it."""
         wanted = INSTANCE_LABEL if purpose is None else f"{PURPOSE_LABEL}={purpose}"
         filters = ("--filter", f"label={wanted}")
         found: list[Container | _Thing] = [
             *self._list(_parse_container, "ps", "--all", *filters),
             *self._list(_parse_network, "network", "ls", *filters),
             *self._list(_parse_volume, "volume", "ls", *filters),
+            *(it for it in self._list_secrets() if purpose in (None, it.labels.get(PURPOSE_LABEL))),
         ]
         return {thing.labels[INSTANCE_LABEL] for thing in found if INSTANCE_LABEL in thing.labels}
 
@@ -256,6 +272,20 @@ class Podman:
             return [parse(row) for row in json.loads(printed) or []]
         except (ValueError, KeyError, TypeError, IndexError) as error:
             raise PodmanFailed(f"podman {' '.join(command)} printed what is not understood ({error!r})") from None
+
+    def _list_secrets(self) -> list[_Thing]:
+        """Return all secrets on this machine: podman (4.3) neither filters them by label nor lists their labels."""
+        for _ in range(ATTEMPTS):
+            ids = self._run("secret", "ls", "--quiet").split()
+            try:
+                return [_parse_secret(row) for row in json.loads(self._run("secret", "inspect", *ids))] if ids else []
+            except PodmanFailed as error:
+                # Another command removed one since it was listed.
+                if "no such secret" not in str(error):
+                    raise
+            except (ValueError, KeyError, TypeError) as error:
+                raise PodmanFailed(f"podman secret inspect printed what is not understood ({error!r})") from None
+        raise PodmanFailed("podman secret inspect: secrets come and go all the time")
 
     def _run(self, *arguments: str, merge: bool = False) -> str:
         """Run a podman command and return its standard output; with `merge` its standard error among it."""
@@ -329,6 +359,10 @@ def _parse_network(row: dict[str, Any]) -> _Thing:
 
 def _parse_volume(row: dict[str, Any]) -> _Thing:
     return _Thing(row["Name"], row["Labels"] or {})
+
+
+def _parse_secret(row: dict[str, Any]) -> _Thing:
+    return _Thing(row["Spec"]["Name"], row["Spec"].get("Labels") or {})
 
 
 def _parse_image(row: dict[str, Any]) -> Image:

@@ -22,9 +22,10 @@ class Remains:
     containers: Sequence[str]
     networks: Sequence[str]
     volumes: Sequence[str]
+    secrets: Sequence[str]
 
     def __bool__(self) -> bool:
-        return bool(self.home.folder.exists() or self.containers or self.networks or self.volumes)
+        return bool(self.home.folder.exists() or self.containers or self.networks or self.volumes or self.secrets)
 
     @property
     def ledgers(self) -> list[str]:
@@ -35,6 +36,8 @@ class Remains:
         """Remove it. The folder goes last: after an interruption it still says that there is something."""
         for name in self.containers:
             self.podman.remove_container(name)
+        for name in self.secrets:
+            self.podman.remove_secret(name)
         for name in self.networks:
             self.podman.remove_network(name)
         for name in self.volumes:
@@ -47,13 +50,13 @@ def find_remains(home: Home, podman: Podman) -> Remains:
     """Return what there is of an instance; where there is no podman, only its folder can be there."""
     name = home.folder.name
     if not podman.is_installed():
-        return Remains(home, podman, (), (), ())
+        return Remains(home, podman, (), (), (), ())
     containers = [container.name for container in podman.containers(name)]
-    return Remains(home, podman, containers, podman.networks(name), podman.volumes(name))
+    return Remains(home, podman, containers, podman.networks(name), podman.volumes(name), podman.secrets(name))
 
 
 def find_owners(podman: Podman, purpose: str | None = None) -> set[str]:
-    """Return the instances that own containers, networks or volumes; with `purpose` those that carry it."""
+    """Return the instances that own containers, networks, volumes or secrets; with `purpose` those that carry it."""
     return podman.owners(purpose) if podman.is_installed() else set()
 
 

@@ -6,6 +6,7 @@ import functools
 import http.server
 import json
 import os
+import re
 import shlex
 import socket
 import sys
@@ -50,7 +51,7 @@ class FakePodman:
         """The commands that changed something or read a log, in order."""
         record = self.folder / "asked"
         lines = record.read_text().splitlines() if record.exists() else []
-        return [line for line in lines if " ls " not in f"{line} " and not line.startswith(("ps ", "images ", "--"))]
+        return [line for line in lines if not re.match(r"ps |images |--|\w+ (ls|inspect)( |$)", line)]
 
     def names(self, kind: str) -> list[str]:
         """Return the names of what there is of a kind."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Row = dict[str, Any]
     Shelf = dict[str, list[Row]]
 
-KINDS = ("containers", "networks", "volumes", "images")
+KINDS = ("containers", "networks", "volumes", "secrets", "images")
 
 PID = 2**22 + 1
 """The process of every container that is run: an id that Linux gives to none, so nobody's is ever ended."""
@@ -33,6 +33,10 @@ def main(folder: Path, arguments: list[str]) -> None:
     match arguments:
         case ["--version"]:
             print("podman version 4.3.1")
+        case ["secret", "ls", "--quiet"]:
+            print(*(row["ID"] for row in shelf["secrets"]), sep="\n")
+        case ["secret", "inspect", *ids]:
+            print(json.dumps([row for row in shelf["secrets"] if row["ID"] in ids]))
         case ["ps" | "images" as word, *rest] | [word, "ls", *rest]:
             conditions = [value for option, value in itertools.pairwise(rest) if option == "--filter"]
             rows = shelf[_kind(word)]
@@ -77,11 +81,15 @@ def make_row(kind: str, name: str, labels: Mapping[str, str], image: str = "") -
         return {"name": name, "labels": labels}
     if kind == "volumes":
         return {"Name": name, "Labels": labels}
+    if kind == "secrets":
+        return {"ID": f"id-of-{name}", "Spec": {"Name": name, "Labels": labels}}
     row = {"Names": [name], "Labels": labels, "Created": 0}
     return {**row, "Id": f"id-of-{name}"} if kind == "images" else {**row, "Id": ID, "Image": image, "Pid": PID}
 
 
 def name_of(row: Mapping[str, Any]) -> str:
+    if "Spec" in row:
+        row = row["Spec"]
     return str(row["Names"][0] if "Names" in row else row.get("Name", row.get("name")))
 
 

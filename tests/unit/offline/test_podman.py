@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -38,6 +39,11 @@ def volume_row(name: str, labels: Mapping[str, str] | None = LABELS) -> dict[str
     return {"Name": name, "Labels": labels or {}}
 
 
+def secret_row(name: str, labels: Mapping[str, str] | None = LABELS) -> dict[str, object]:
+    """Return a secret as podman 4.3 inspects it, cut to what is read."""
+    return {"ID": f"id-of-{name}", "Spec": {"Name": name, "Labels": labels}}
+
+
 def answer(machine: Machine, answers: Mapping[str, object]) -> Podman:
     """Put a podman on PATH that records each command and answers it by what it begins with.
 
@@ -55,7 +61,7 @@ def asked(machine: Machine) -> list[str]:
     """Return the commands that changed something."""
     record = machine.root / "asked"
     lines = record.read_text().splitlines() if record.exists() else []
-    return [line for line in lines if " ls " not in f"{line} " and not line.startswith(("ps ", "images "))]
+    return [line for line in lines if not re.match(r"ps |images |\w+ (ls|inspect)( |$)", line)]
 
 
 @pytest.fixture(autouse=True)
@@ -110,8 +116,52 @@ def test_owners_are_the_instances_of_whatever_is_there(machine: Machine) -> None
     tool = answer(machine, rows)
     assert tool.owners() == {"blue", "green", "red", "left"}
     assert tool.owners("test") == {"blue", "green", "red", "left"}
-    filters = [line.split("--filter ")[1].split()[0] for line in (machine.root / "asked").read_text().splitlines()]
+    lines = (machine.root / "asked").read_text().splitlines()
+    filters = [line.split("--filter ")[1].split()[0] for line in lines if "--filter" in line]
     assert filters == ["label=faregate.instance"] * 3 + ["label=faregate.purpose=test"] * 3
+
+
+def answer_secrets(machine: Machine, *rows: dict[str, object]) -> Podman:
+    ids = " ".join(str(row["ID"]) for row in rows)
+    return answer(machine, {"secret ls --quiet": f"printf '%s\\n' {ids}", f"secret inspect {ids}": list(rows)})
+
+
+def test_secrets_are_told_apart_by_label_for_podman_does_not(machine: Machine) -> None:
+    green = {"faregate.instance": "green", "faregate.purpose": "user"}
+    rows = [secret_row("s"), secret_row("t", green), secret_row("faregate-blue-x-1", None)]
+    tool = answer_secrets(machine, *rows)
+    assert tool.secrets("blue") == ["s"]
+    assert tool.secrets("green") == ["t"]
+    assert tool.owners() == {"blue", "green"}
+    assert tool.owners("test") == {"blue"}
+    assert answer_secrets(machine).secrets("blue") == []
+
+
+def test_a_secret_that_goes_while_it_is_looked_at_is_no_failure(machine: Machine) -> None:
+    mark = machine.root / "gone"
+    inspected = f"[ -e {mark} ] && echo '[]' && exit; : > {mark}; echo 'Error: no such secret' >&2; exit 125"
+    assert answer(machine, {"secret ls": "echo id", "secret inspect": inspected}).secrets("blue") == []
+    assert mark.exists()
+    with pytest.raises(PodmanFailed, match=r"^podman secret inspect id\nbroken$"):
+        answer(machine, {"secret ls": "echo id", "secret inspect": "echo broken >&2; exit 125"}).secrets("blue")
+
+
+@pytest.mark.parametrize("printed", ["", "{", '["x"]', '[{"Spec": {}}]'])
+def test_secrets_that_are_not_understood_are_no_traceback(machine: Machine, printed: str) -> None:
+    tool = answer(machine, {"secret ls": "echo id", "secret inspect": f"echo {shlex.quote(printed)}"})
+    with pytest.raises(PodmanFailed, match=r"^podman secret inspect printed what is not understood"):
+        tool.secrets("blue")
+
+
+def test_a_secret_of_ours_is_removed_and_no_other(machine: Machine) -> None:
+    rows = [secret_row("s", {"faregate.instance": "green"}), secret_row("faregate-blue-x-1", None)]
+    tool = answer_secrets(machine, *rows)
+    tool.remove_secret("s")
+    tool.remove_secret("not-there")
+    assert asked(machine) == ["secret rm s"]
+    with pytest.raises(NotOurs, match=r"^secret faregate-blue-x-1 was not made by Faregate"):
+        tool.remove_secret("faregate-blue-x-1")
+    assert len(asked(machine)) == 1
 
 
 def test_images_are_listed_with_their_names(machine: Machine) -> None:

@@ -38,6 +38,7 @@ def fill(fake: FakePodman, instance: str = "blue", purpose: str = "test") -> Non
     fake.add("networks", f"faregate-{instance}", instance, purpose)
     for part in ("ledger", "metrics"):
         fake.add("volumes", f"faregate-{instance}-{part}", instance, purpose)
+    fake.add("secrets", f"faregate-{instance}-gateway-1", instance, purpose)
 
 
 def test_nothing_of_an_instance_is_false(fake: FakePodman, home: Home) -> None:
@@ -46,7 +47,7 @@ def test_nothing_of_an_instance_is_false(fake: FakePodman, home: Home) -> None:
     assert find(home).ledgers == []
 
 
-@pytest.mark.parametrize("kind", ["containers", "networks", "volumes", "folder"])
+@pytest.mark.parametrize("kind", ["containers", "networks", "volumes", "secrets", "folder"])
 def test_anything_of_an_instance_is_true(fake: FakePodman, home: Home, kind: str) -> None:
     if kind == "folder":
         home.folder.mkdir(parents=True)
@@ -62,6 +63,7 @@ def test_everything_of_the_instance_is_found_and_nothing_of_another(fake: FakePo
     assert found.containers == ["faregate-blue-simulation", "faregate-blue-database-1"]
     assert found.networks == ["faregate-blue"]
     assert found.volumes == [LEDGER, "faregate-blue-metrics"]
+    assert found.secrets == ["faregate-blue-gateway-1"]
     assert found.ledgers == [LEDGER]
 
 
@@ -70,7 +72,7 @@ def test_all_of_it_is_removed_and_nothing_of_another(fake: FakePodman, home: Hom
         fill(fake, name)
         make_instance(name, "test")
     find(home).remove(keep_ledger=False)
-    for kind in ("containers", "networks", "volumes"):
+    for kind in ("containers", "networks", "volumes", "secrets"):
         assert not any("-blue" in name for name in fake.names(kind))
         assert any("-green" in name for name in fake.names(kind))
     assert not home.folder.exists()
@@ -82,14 +84,15 @@ def test_what_uses_something_goes_before_it(fake: FakePodman, home: Home) -> Non
     fill(fake)
     find(home).remove(keep_ledger=False)
     words = [command.split()[0] for command in fake.asked]
-    assert words == ["rm", "rm", "network", "volume", "volume"]
+    assert words == ["rm", "rm", "secret", "network", "volume", "volume"]
 
 
 def test_a_ledger_that_is_kept_is_the_only_thing_that_is(fake: FakePodman, home: Home) -> None:
     fill(fake)
     make_instance("blue", "test")
     find(home).remove(keep_ledger=True)
-    assert [fake.names(kind) for kind in ("containers", "networks", "volumes")] == [[], [], [LEDGER]]
+    kinds = ("containers", "networks", "secrets", "volumes")
+    assert [fake.names(kind) for kind in kinds] == [[], [], [], [LEDGER]]
     assert not home.folder.exists()
 
 
@@ -113,7 +116,7 @@ def test_a_second_removal_of_the_same_is_no_error(fake: FakePodman, home: Home) 
 
 def test_what_lost_its_label_meanwhile_is_left_alone(fake: FakePodman, home: Home) -> None:
     fill(fake)
-    remains = Remains(home, open_podman(), ["faregate-other"], [], [])
+    remains = Remains(home, open_podman(), ["faregate-other"], [], [], [])
     fake.add("containers", "faregate-other", instance=None)
     with pytest.raises(NotOurs):
         remains.remove(keep_ledger=False)
@@ -144,5 +147,8 @@ def test_owners_are_told_apart_by_purpose(fake: FakePodman) -> None:
     fill(fake, "left")
     fill(fake, "mine", "user")
     fake.add("volumes", "somebody-elses", instance=None)
+    fake.add("secrets", "faregate-mine-somebody-elses", instance=None)
     assert find_owners(tool) == {"left", "mine"}
     assert find_owners(tool, "test") == {"left"}
+    fake.add("secrets", "faregate-half-made-gateway-1", "half-made")
+    assert find_owners(tool, "test") == {"left", "half-made"}

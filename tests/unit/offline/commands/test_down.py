@@ -13,7 +13,7 @@ from offline.locks import hold
 from tests.unit.offline.commands.conftest import Run, Simulation, list_tree
 from tests.unit.offline.conftest import FakePodman, Machine
 
-THINGS = ("containers", "networks", "volumes")
+THINGS = ("containers", "networks", "volumes", "secrets")
 
 
 def fill(fake: FakePodman, instance: str = "blue", purpose: str = "test", *, ledger: bool = False) -> None:
@@ -21,6 +21,7 @@ def fill(fake: FakePodman, instance: str = "blue", purpose: str = "test", *, led
     fake.add("containers", f"faregate-{instance}-gateway-1", instance, purpose)
     fake.add("networks", f"faregate-{instance}", instance, purpose)
     fake.add("volumes", f"faregate-{instance}-{'ledger' if ledger else 'metrics'}", instance, purpose)
+    fake.add("secrets", f"faregate-{instance}-gateway-1", instance, purpose)
 
 
 def list_things(fake: FakePodman) -> list[str]:
