@@ -12,6 +12,7 @@ from psycopg import sql
 from tests.integration.services.database.container import Container, make_container
 
 from .books import PASSWORD, ROLES, Books
+from .customers import Customer, Gateway, make_customer, open_gateway
 
 TEMPLATE = "template_billing"
 
@@ -48,6 +49,26 @@ def empty(server: Container, tmp_path: Path) -> Iterator[Books]:
 def books(server: Container, template: str, tmp_path: Path) -> Iterator[Books]:
     """Return a ledger with nothing in it."""
     yield from lend_books(server, tmp_path, template)
+
+
+@pytest.fixture(scope="session")
+def common(server: Container, template: str, tmp_path_factory: pytest.TempPathFactory) -> Books:
+    """Return a ledger that tests share, each with an account of its own: a copy takes longer than a test."""
+    return make_books(server, "billing_common", tmp_path_factory.mktemp("common"), template)
+
+
+@pytest.fixture(scope="session")
+def gateway(common: Books) -> Iterator[Gateway]:
+    """Return a gateway of the shared ledger."""
+    with open_gateway(common) as gateway:
+        yield gateway
+
+
+@pytest.fixture
+def customer(gateway: Gateway) -> Iterator[Customer]:
+    """Return a customer of the shared ledger who has nothing, and prove the books afterwards."""
+    yield make_customer(gateway)
+    assert gateway.books.problems == []
 
 
 def lend_books(server: Container, folder: Path, template: str | None = None) -> Iterator[Books]:
