@@ -159,11 +159,14 @@ def test_a_secret_that_is_named_like_ours_and_is_not_is_refused_by_name(podman: 
     )
 
 
-def test_instances_whose_names_begin_alike_are_not_taken_for_each_other(podman: FakePodman) -> None:
-    podman.add(f"faregate-dev-b-gateway-{VERSION}", instance="dev-b")
+@pytest.mark.parametrize("other", ["dev-b", "dev-gateway"])
+def test_instances_whose_names_begin_alike_are_not_taken_for_each_other(podman: FakePodman, other: str) -> None:
+    podman.add(f"faregate-{other}-gateway-{VERSION}", instance=other)
     podman.write("gateway")
-    assert "msg" not in podman.judge("gateway", instance="dev")
-    assert podman.judge("gateway", instance="dev-b")["unfit"] == []
+    result = podman.judge("gateway", instance="dev")
+    assert [unfit["reason"] for unfit in result["unfit"]] == ["is missing"]
+    assert result["surplus"] == []
+    assert podman.judge("gateway", instance=other)["unfit"] == []
 
 
 @pytest.mark.parametrize("text", [None, "", "\n"])
