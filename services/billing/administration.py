@@ -30,10 +30,10 @@ def open_account(account: str) -> bool:
         return bool(_value(connection, "select billing.open_account(%s)", account))
 
 
-def add_key(account: str, name: str, key_hash: bytes) -> bool:
-    """Let a key use an account; return whether it is new."""
+def add_key(account: str, name: str, key_hash: bytes, *, replace: bool) -> bool:
+    """Let a key use an account; return whether it is new. With `replace` another key of this name is revoked."""
     with tell_mistakes(), open_connection(ADMIN) as connection:
-        return bool(_value(connection, "select billing.add_key(%s, %s, %s)", account, name, key_hash))
+        return bool(_value(connection, "select billing.add_key(%s, %s, %s, %s)", account, name, key_hash, replace))
 
 
 def revoke_key(account: str, name: str) -> bool:

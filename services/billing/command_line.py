@@ -55,6 +55,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     key = group("key", "What customers prove themselves with.")
     added = add(key, "add", commands.add_key)
     added.add_argument("--file", type=Path, help="file that keeps the key; one that is there already is used")
+    added.add_argument("--replace", action="store_true", help="revoke another key of this name")
     for subparser in (added, add(key, "revoke", commands.revoke_key)):
         subparser.add_argument("account", type=_name, metavar="ACCOUNT")
         subparser.add_argument("name", type=_name, metavar="NAME")

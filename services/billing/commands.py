@@ -38,7 +38,7 @@ def show_balance(options: argparse.Namespace) -> Shown:
 def add_key(options: argparse.Namespace) -> Shown:
     """Make a key. It is printed once and nobody can read it again, or kept in a file that only its owner reads."""
     key = keep_key(options.file) if options.file else make_key()
-    new = administration.add_key(options.account, options.name, hash_key(key))
+    new = administration.add_key(options.account, options.name, hash_key(key), replace=options.replace)
     document = {"changed": new, "account": options.account, "key": options.name}
     if options.file:
         text = f"key {options.name} of account {options.account} {'added' if new else 'exists'}: {options.file}"

@@ -20,9 +20,11 @@ create table billing.keys (
     name text not null check (name ~ '^[a-z0-9][a-z0-9-]{0,62}$'),
     hash bytea not null unique check (length(hash) = 32),
     created_at timestamptz not null default now(),
-    revoked_at timestamptz,
-    unique (account_id, name)
+    revoked_at timestamptz
 );
+
+-- A name is free again once its key is revoked.
+create unique index keys_by_name on billing.keys (account_id, name) where revoked_at is null;
 
 comment on column billing.keys.hash is
 'SHA-256 of the key. A key is 256 random bits, so how long the look-up of a hash takes tells nothing of use about it.';

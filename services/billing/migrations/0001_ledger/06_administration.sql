@@ -34,8 +34,8 @@ begin
 end;
 $$;
 
--- Returns whether the key is new.
-create function billing.add_key(p_account text, p_name text, p_hash bytea)
+-- Returns whether the key is new. With `p_replace` another key of this name is revoked.
+create function billing.add_key(p_account text, p_name text, p_hash bytea, p_replace boolean default false)
 returns boolean
 language plpgsql
 security definer set search_path = billing, pg_temp
@@ -44,26 +44,35 @@ declare
     v_account_id bigint := billing.find_account(p_account);
     v_key billing.keys;
 begin
-    insert into billing.keys (account_id, name, hash) values (v_account_id, p_name, p_hash)
-    on conflict do nothing
-    returning * into v_key;
+    -- Two calls for one account come one after the other.
+    perform from billing.accounts where id = v_account_id for no key update;
+
+    select * into v_key from billing.keys where hash = p_hash;
     if found then
-        return true;
+        if v_key.revoked_at is not null then
+            perform billing.refuse('this key was revoked: make a new one');
+        elsif (v_key.account_id, v_key.name) <> (v_account_id, p_name) then
+            perform billing.refuse('this key is in use under another name or account: make a new one');
+        end if;
+        return false;
     end if;
 
-    select * into v_key from billing.keys where account_id = v_account_id and name = p_name;
-    if not found then
-        perform billing.refuse('this key exists already, under another name or account: make a new one');
-    elsif v_key.hash <> p_hash then
-        perform billing.refuse(format('account %s has another key named %s: choose another name', p_account, p_name));
-    elsif v_key.revoked_at is not null then
-        perform billing.refuse(format('key %s of account %s is revoked: make a new one', p_name, p_account));
+    if p_replace then
+        update billing.keys set revoked_at = now()
+        where account_id = v_account_id and name = p_name and revoked_at is null;
+    elsif exists (
+        select from billing.keys where account_id = v_account_id and name = p_name and revoked_at is null
+    ) then
+        perform billing.refuse(format(
+            'account %s has another key named %s: choose another name, or replace it', p_account, p_name
+        ));
     end if;
-    return false;
+    insert into billing.keys (account_id, name, hash) values (v_account_id, p_name, p_hash);
+    return true;
 end;
 $$;
 
--- Returns whether the key was valid until now.
+-- Returns whether there was a key of this name until now.
 create function billing.revoke_key(p_account text, p_name text)
 returns boolean
 language plpgsql

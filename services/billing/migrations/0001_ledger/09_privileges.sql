@@ -13,7 +13,7 @@ to billing_gateway;
 
 grant execute on function
 billing.open_account(text),
-billing.add_key(text, text, bytea),
+billing.add_key(text, text, bytea, boolean),
 billing.revoke_key(text, text),
 billing.credit(text, bigint, text),
 billing.publish_price(text, integer, timestamptz, bigint, bigint, bigint)

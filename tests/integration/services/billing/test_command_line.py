@@ -78,6 +78,26 @@ def test_a_revoked_key_is_refused_from_then_on(books: Books) -> None:
     assert (ended.returncode, ended.stderr.strip()) == (1, "error: account demo has no key named second")
 
 
+def test_a_key_is_replaced_only_where_that_is_asked_for(books: Books) -> None:
+    books.publish()
+    books.open_account(usd_nano=FIVE_USD)
+    ended = books.run("key", "add", "demo", "first")
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "account demo has another key named first" in ended.stderr
+    key = books.run("key", "add", "demo", "first", "--replace").stdout.strip()
+    assert books.admit(ask()).verdict is Verdict.REVOKED_KEY
+    assert books.admit(ask(key=key)).verdict is Verdict.ADMITTED
+    assert [row["revoked_at"] is None for row in books.read("key", "list", "demo")] == [False, True]
+
+
+def test_the_name_of_a_revoked_key_is_free_again(books: Books) -> None:
+    books.publish()
+    books.open_account(usd_nano=FIVE_USD)
+    books.run("key", "revoke", "demo", "first")
+    key = books.run("key", "add", "demo", "first").stdout.strip()
+    assert books.admit(ask(key=key)).verdict is Verdict.ADMITTED
+
+
 def test_no_command_shows_a_key_or_its_hash(books: Books) -> None:
     books.open_account(key="fg_secret")
     shown = books.run("key", "list").stdout + books.run("key", "list", "--json").stdout
