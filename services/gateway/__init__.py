@@ -1,0 +1,1 @@
+"""The gateway: an OpenAI-compatible API before the engines that admits, relays, meters and settles every request."""
