@@ -162,7 +162,9 @@ def preview(options: argparse.Namespace) -> int:
 
 def show_environment(options: argparse.Namespace) -> int:
     """Print the variables of an instance for `offline/activate`."""
-    print(environment.to_shell(compose_variables(_require_home(options.instance), require_cli())))
+    home = _require_home(options.instance)
+    variables = compose_variables(home, require_cli())
+    print(environment.to_shell(variables | environment.for_customers(home, home.read())))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""How containers, networks, volumes and images of this project are named and labelled.
+"""How containers, networks, volumes, secrets and images of this project are named and labelled.
 
 A name alone says nothing about whose a thing is: anybody may have used it. What carries the label is ours.
 """
@@ -8,11 +8,11 @@ from __future__ import annotations
 from contract.instance import Instance
 
 INSTANCE_LABEL = "faregate.instance"
-"""Which instance a container, network or volume belongs to."""
+"""Which instance a container, network, volume or secret belongs to."""
 PURPOSE_LABEL = "faregate.purpose"
 """Whose that instance is: `user` or `test`."""
 WORKLOAD_LABEL = "faregate.workload"
-"""Which workload a container runs."""
+"""Which workload a container runs, or a secret was made for."""
 IMAGE_LABEL = "faregate.image"
 """Which of this project's images an image is."""
 

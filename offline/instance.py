@@ -54,6 +54,16 @@ class Home:
         return self.folder / "manifests"
 
     @property
+    def services(self) -> Path:
+        """Where libpq finds the ledger, as which roles: what PGSERVICEFILE names."""
+        return self.folder / "pg_service.conf"
+
+    @property
+    def demo_key(self) -> Path:
+        """The key of account `demo`."""
+        return self.folder / "secrets" / "demo_key"
+
+    @property
     def runner(self) -> Path:
         """What ansible-runner writes while a playbook runs, for each process that runs one."""
         return self.folder / "runner"

@@ -409,7 +409,7 @@ def test_while_active_podman_and_ansible_are_as_make_has_them_and_afterwards_as_
     assert active["FAREGATE_CACHE"] == f"{machine.cache}/faregate"
     assert active["CONTAINERS_CONF"] == f"{machine.cache}/faregate/containers.conf"
     assert "CONTAINER_HOST" not in active
-    assert active["PATH"].split(":")[-3:] == ["/usr/local/sbin", "/usr/sbin", "/sbin"]
+    assert active["PATH"].split(":")[-4:-1] == ["/usr/local/sbin", "/usr/sbin", "/sbin"]
     assert clone.environment_at("after") == clone.environment_at("before")
 
 

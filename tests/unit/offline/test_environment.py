@@ -16,7 +16,16 @@ from hypothesis import strategies as st
 from contract.instance import Instance, InstancePorts
 from offline.cache import cache_folder
 from offline.container_tools import ADMINISTRATION, config_path
-from offline.environment import PASSPHRASE, REPOSITORY, apply, compose, for_containers, to_shell
+from offline.environment import (
+    PASSPHRASE,
+    POSTGRES,
+    REPOSITORY,
+    apply,
+    compose,
+    for_containers,
+    for_customers,
+    to_shell,
+)
 from offline.instance import Home
 from offline.pulumi_cli import Cli
 
@@ -32,7 +41,7 @@ AMBIENT_SECRET = "what-the-user-had"
 
 # Names as they may stand in an environment, above all those that lead to an account.
 NAMES = st.one_of(
-    st.tuples(st.sampled_from(["AWS_", "PULUMI_", "FAREGATE_"]), st.text(max_size=12)).map("".join),
+    st.tuples(st.sampled_from(["AWS_", "PULUMI_", "FAREGATE_", "OPENAI_", "PG"]), st.text(max_size=12)).map("".join),
     st.sampled_from(
         [
             "AWS_ACCESS_KEY_ID",
@@ -140,16 +149,40 @@ def test_our_own_tools_come_first_on_path_and_the_clis_folder_hides_none_of_them
         "/usr/local/bin",
         "/usr/bin",
         *("/usr/local/sbin", "/usr/sbin", "/sbin"),
-    ], "podman's helpers are root's programs, which come last"
+        POSTGRES,
+    ], "podman's helpers are root's programs, and psql is whatever this machine has"
 
 
 def test_folders_of_roots_programs_that_path_names_stay_where_they_are() -> None:
     path = environment_with({"PATH": "/sbin:/usr/bin:/usr/sbin"})["PATH"]
-    assert path.split(os.pathsep)[3:] == ["/sbin", "/usr/bin", "/usr/sbin", "/usr/local/sbin"]
+    assert path.split(os.pathsep)[3:] == ["/sbin", "/usr/bin", "/usr/sbin", "/usr/local/sbin", POSTGRES]
 
 
 def test_a_path_is_made_where_there_was_none() -> None:
-    assert environment_with({})["PATH"].endswith(os.pathsep.join(["", os.defpath, *ADMINISTRATION]))
+    assert environment_with({})["PATH"].endswith(os.pathsep.join(["", os.defpath, *ADMINISTRATION, POSTGRES]))
+
+
+def test_plain_psql_reads_the_instances_ledger_and_nothing_else() -> None:
+    prepared = environment_with({"PGHOST": "elsewhere", "PGPASSWORD": AMBIENT_SECRET, "PGSERVICE": "mine"})
+    assert {name: value for name, value in prepared.items() if name.startswith("PG")} == {
+        "PGSERVICEFILE": str(HOME.services),
+        "PGSERVICE": "billing_reporter",
+    }
+
+
+def test_openais_clients_are_customers_of_the_instance(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.demo_key.parent.mkdir()
+    home.demo_key.write_text("fg_key\n")
+    assert for_customers(home, INSTANCE) == {
+        "OPENAI_BASE_URL": "http://127.0.0.1:20001/v1",
+        "OPENAI_API_KEY": "fg_key",
+    }
+
+
+def test_a_users_own_key_is_not_sent_to_an_instance_that_has_none_yet(tmp_path: Path) -> None:
+    assert for_customers(Home(tmp_path), INSTANCE)["OPENAI_API_KEY"] is None
+    assert environment_with({"OPENAI_API_KEY": AMBIENT_SECRET}).keys().isdisjoint({"OPENAI_API_KEY"})
 
 
 def test_podman_is_led_to_this_machines_containers_with_our_settings() -> None:
