@@ -1,0 +1,97 @@
+"""Role `ledger`: schema, prices and the first account are right after every run, and no password is anywhere else."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from contract.documents import CATALOG
+from tests.integration.services.database.container import Container
+
+from .play import Play, use_role
+from .test_database import list_files, watch_commands
+
+ROLES = ("owner", "gateway", "admin", "reporter")
+PASSWORD = "hidden-7Yq"
+FIVE_USD = 5_000_000_000
+
+
+@pytest.fixture
+def play(tmp_path: Path, server: Container) -> Play:
+    """Return the role with the variables of an instance whose database is empty."""
+    (tmp_path / "secrets").mkdir()
+    for role in ROLES:
+        (tmp_path / "secrets" / f"billing_database_{role}").write_text(PASSWORD + "\n")
+        name, password = sql.Identifier(f"billing_{role}"), sql.Literal(PASSWORD)
+        server.query(sql.SQL("create role {} login password {}").format(name, password))
+    server.query("create database billing owner billing_owner")
+    variables = {
+        "instance_folder": str(tmp_path),
+        "outputs": {"billing_database": {"host": "127.0.0.1", "port": server.port, "name": "billing"}},
+        "ledger_catalog": str(CATALOG),
+        "ledger_first_account": {"name": "demo", "usd": "5", "key_file": str(tmp_path / "secrets" / "demo_key")},
+    }
+    return use_role("ledger", tmp_path, variables)
+
+
+def test_the_first_run_sets_everything_up_and_the_second_changes_nothing(
+    server: Container, play: Play, tmp_path: Path
+) -> None:
+    with watch_commands(PASSWORD) as seen:
+        first = play.run("-vvv")
+    second = play.run()
+
+    assert (first.changed, second.changed) == (6, 0)
+    assert server.query("select account, balance, held from reports.accounts", "billing") == [("demo", FIVE_USD, 0)]
+    assert server.query("select count(*) from reports.prices", "billing") == [(1,)]
+    key, services = tmp_path / "secrets" / "demo_key", tmp_path / "pg_service.conf"
+    assert {stat.S_IMODE(file.stat().st_mode) for file in (key, services)} == {0o600}
+    for secret in (PASSWORD, key.read_text().strip()):
+        assert secret not in first.printed + second.printed
+        assert [path for path in list_files(tmp_path) if secret.encode() in path.read_bytes()] in ([], [services])
+    assert seen == []
+
+
+def test_a_lost_key_is_made_anew_and_a_changed_price_without_a_new_version_is_refused(
+    server: Container, play: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play.run()
+    (tmp_path / "secrets" / "demo_key").unlink()
+    catalog = tmp_path / "catalog.yaml"
+    catalog.write_text(CATALOG.read_text().replace('output_tokens: "0.20"', 'output_tokens: "0.30"'))
+
+    assert play.run().changed == 1
+    assert server.query("select revoked_at is null from reports.keys order by created_at", "billing") == [
+        (False,),
+        (True,),
+    ]
+    monkeypatch.setenv("PGSERVICEFILE", str(tmp_path / "pg_service.conf"))
+    for role in ("owner", "admin", "reporter"):
+        psycopg.connect(service=f"billing_{role}").close()
+    with pytest.raises(psycopg.OperationalError, match="not found"):
+        psycopg.connect(service="billing_gateway")
+
+    ended = play.run(ledger_catalog=str(catalog))
+    assert ended.code != 0
+    assert "version 1 of the price of smollm2-135m is published and differs" in ended.printed
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"outputs": {"billing_database": {"host": "127.0.0.1", "port": "the usual one", "name": "billing"}}}, "port"),
+        ({"ledger_first_account": {"name": "demo", "usd": "5"}}, "key_file"),
+    ],
+)
+def test_an_ill_typed_or_missing_variable_is_refused_by_name(
+    play: Play, tmp_path: Path, variables: dict[str, Any], said: str
+) -> None:
+    ended = play.run(**variables)
+    assert ended.code != 0
+    assert said in ended.printed
+    assert not (tmp_path / "pg_service.conf").exists()
