@@ -5,8 +5,11 @@ Whatever is asked may be asked again: after a broken connection nobody knows whe
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -177,8 +180,9 @@ class Ledger:
 
     async def _call(self, statement: str, *arguments: object) -> DictRow:
         async with _translate(), self._pool.connection() as connection:
-            cursor = await connection.execute(statement, arguments)
-            row = await cursor.fetchone()
+            with _breaking_off(connection, self._pool.timeout):
+                cursor = await connection.execute(statement, arguments)
+                row = await cursor.fetchone()
         if row is None:
             raise AssertionError("every function of the ledger returns a row")
         return row
@@ -191,16 +195,23 @@ async def open_pool(connection: str, *, size: int, patience_seconds: float) -> A
     Args:
         connection: libpq's words, such as `service=gateway`; what it leaves out comes from the variables `PG*`.
         size: the most connections.
-        patience_seconds: longest wait for a free connection, after which the ledger counts as away.
+        patience_seconds: longest wait for a free connection, and for an answer, after which the ledger counts as away.
     """
+
+    async def check(connection: psycopg.AsyncConnection[DictRow]) -> None:
+        with _breaking_off(connection, patience_seconds):
+            await AsyncConnectionPool.check_connection(connection)
+
     pool: Pool = AsyncConnectionPool(
         connection,
         min_size=1,
         max_size=size,
         timeout=patience_seconds,
+        # Then the next call tries anew: the pauses between the pool's own attempts grow to minutes.
+        reconnect_timeout=patience_seconds,
         # Statements go out at once and are prepared once; a connection that broke while idle is noticed by TCP.
         kwargs={"autocommit": True, "row_factory": dict_row, "prepare_threshold": 1, "connect_timeout": 5},
-        check=AsyncConnectionPool.check_connection,
+        check=check,
         open=False,
         name="ledger",
     )
@@ -209,6 +220,27 @@ async def open_pool(connection: str, *, size: int, patience_seconds: float) -> A
         yield pool
     finally:
         await pool.close()
+
+
+@contextmanager
+def _breaking_off(connection: psycopg.AsyncConnection[DictRow], seconds: float) -> Iterator[None]:
+    """Break the connection off if it is still in use after so many seconds, so that whoever waits for it fails.
+
+    A server that stands still answers nothing, not even that a statement is cancelled, while its machine keeps the
+    connection alive.
+    """
+
+    def break_off() -> None:
+        if connection.closed:
+            return
+        with socket.socket(fileno=os.dup(connection.fileno())) as ours, suppress(OSError):
+            ours.shutdown(socket.SHUT_RDWR)
+
+    timer = asyncio.get_running_loop().call_later(seconds, break_off)
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 @asynccontextmanager
