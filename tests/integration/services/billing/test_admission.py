@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from uuid import uuid4
 
@@ -220,21 +219,3 @@ def test_what_is_left_out_is_an_error_that_changes_nothing(customer: Customer, m
             assert row
             assert row[0] in {"unknown_key", "unknown_model"}
     assert customer.wallet == (1_000, 0)
-
-
-def test_as_many_are_admitted_at_once_as_the_wallet_covers(customer: Customer) -> None:
-    customer.credit(5 * 12 + 11)
-    with ThreadPoolExecutor(8) as threads:
-        verdicts = list(threads.map(lambda _: admit_alone(customer), range(16)))
-    assert sorted(verdicts) == ["admitted"] * 5 + ["insufficient_funds"] * 11
-    assert customer.wallet == (71, 60)
-
-
-def admit_alone(customer: Customer) -> str:
-    with customer.books.connect("gateway") as connection:
-        row = connection.execute(
-            "select verdict from billing.admit(%s, %s, %s, 10, 1, 1, interval '1 minute')",
-            (uuid4(), hash_key(customer.key), customer.model),
-        ).fetchone()
-    assert row
-    return str(row[0])
