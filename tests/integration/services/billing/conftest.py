@@ -68,7 +68,7 @@ def gateway(common: Books) -> Iterator[Gateway]:
 def customer(gateway: Gateway) -> Iterator[Customer]:
     """Return a customer of the shared ledger who has nothing, and prove the books afterwards."""
     yield make_customer(gateway)
-    assert gateway.books.problems == []
+    assert gateway.problems == []
 
 
 def lend_books(server: Container, folder: Path, template: str | None = None) -> Iterator[Books]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from uuid import uuid4
 
+import psycopg
+
 from services.billing.ledger import Admission, Delivery, Hold, Ledger, Question, Settlement, Verdict, open_pool
 
 from .books import Books, ask, hash_key
@@ -25,6 +27,17 @@ class Gateway:
     books: Books
     runner: asyncio.Runner
     ledger: Ledger
+    admin: psycopg.Connection[tuple[Any, ...]]
+    superuser: psycopg.Connection[tuple[Any, ...]]
+
+    def query(self, statement: str, *arguments: object) -> list[tuple[Any, ...]]:
+        """Ask as the superuser."""
+        cursor = self.superuser.execute(statement, arguments)
+        return cursor.fetchall() if cursor.description else []
+
+    @property
+    def problems(self) -> list[tuple[Any, ...]]:
+        return self.query("select * from reports.problems")
 
     def admit(self, question: Question) -> Admission:
         return self._run(self.ledger.admit(question))
@@ -47,11 +60,15 @@ class Gateway:
 
 @contextmanager
 def open_gateway(books: Books, lease_seconds: float = 60) -> Iterator[Gateway]:
-    with asyncio.Runner() as runner:
+    with (
+        asyncio.Runner() as runner,
+        books.connect("admin") as admin,
+        books.container.connect(books.database) as superuser,
+    ):
         stack = AsyncExitStack()
         pool = runner.run(stack.enter_async_context(open_pool(books.conninfo("gateway"), size=4, patience_seconds=30)))
         try:
-            yield Gateway(books, runner, Ledger(pool, lease_seconds))
+            yield Gateway(books, runner, Ledger(pool, lease_seconds), admin, superuser)
         finally:
             runner.run(stack.aclose())
 
@@ -71,7 +88,15 @@ class Customer:
 
     def publish(self, inputs: int, cached: int | None, outputs: int, version: int = 1) -> None:
         """Publish a price in nano-dollars per 1,000,000 tokens, in force for a long time."""
-        self.books.publish(inputs, cached, outputs, version, self.model)
+        self.administer(
+            "select billing.publish_price(%s, %s, timestamptz '2026-01-01' + %s * interval '1 day', %s, %s, %s)",
+            self.model,
+            version,
+            version,
+            inputs,
+            cached,
+            outputs,
+        )
 
     def credit(self, amount: int) -> None:
         self.administer("select billing.credit(%s, %s, %s)", self.account, amount, f"for {uuid4()}")
@@ -91,8 +116,7 @@ class Customer:
 
     def administer(self, statement: str, *arguments: object) -> Any:
         """Return the one value that a function of administrators answers."""
-        with self.books.connect("admin") as connection:
-            row = connection.execute(statement, arguments).fetchone()
+        row = self.gateway.admin.execute(statement, arguments).fetchone()
         assert row
         return row[0]
 
@@ -103,26 +127,29 @@ class Customer:
         assert self.state(hold) == "expired"
 
     def pass_lease(self, hold: Hold) -> None:
-        self.books.query("update billing.holds set lease_until = now() - interval '1 second' where id = %s", hold.id)
-        never_silent(self.books)
+        self.gateway.query("update billing.holds set lease_until = now() - interval '1 second' where id = %s", hold.id)
+        never_silent(self.gateway)
 
     def state(self, hold: Hold) -> str:
-        state: str = self.books.one("select state from billing.holds where id = %s", hold.id)
-        return state
+        ((state,),) = self.gateway.query("select state from billing.holds where id = %s", hold.id)
+        return str(state)
 
     @property
     def wallet(self) -> tuple[int, int]:
         """What it has, and how much of that is held."""
-        return self.books.wallet(self.account)
+        ((balance, held),) = self.gateway.query(
+            "select balance, held from reports.accounts where account = %s", self.account
+        )
+        return balance, held
 
     @property
     def rows(self) -> list[Any]:
         """Everything that the ledger has of it."""
         return [
             self.wallet,
-            self.books.query("select * from reports.requests where account = %s order by hold_id", self.account),
-            self.books.query("select * from reports.entries where account = %s order by 1, 3", self.account),
-            self.books.query(
+            self.gateway.query("select * from reports.requests where account = %s order by hold_id", self.account),
+            self.gateway.query("select * from reports.entries where account = %s order by 1, 3", self.account),
+            self.gateway.query(
                 "select e.* from reports.extensions as e join reports.requests using (request_id) where account = %s "
                 "order by hold_id, output_tokens",
                 self.account,
@@ -140,11 +167,14 @@ def make_customer(gateway: Gateway, balance: int = 0) -> Customer:
     """Open an account whose model costs one nano-dollar an input token and two an output token."""
     name = f"customer-{uuid4().hex[:12]}"
     customer = Customer(gateway, name, f"key of {name}", f"model of {name}")
-    gateway.books.open_account(name, usd_nano=balance, key=customer.key)
+    customer.administer("select billing.open_account(%s)", name)
+    customer.administer("select billing.add_key(%s, 'first', %s)", name, hash_key(customer.key))
+    if balance:
+        customer.credit(balance)
     customer.publish(1 * MILLION, None, 2 * MILLION)
     return customer
 
 
-def never_silent(books: Books) -> None:
+def never_silent(gateway: Gateway) -> None:
     """Let the next call of `expire` end leases, however slow the machine is: the clock ticked in the future."""
-    books.query("update billing.lease_clock set ticked_at = now() + interval '1 hour'")
+    gateway.query("update billing.lease_clock set ticked_at = now() + interval '1 hour'")

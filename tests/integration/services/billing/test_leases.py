@@ -18,10 +18,10 @@ from .customers import Customer, Gateway, make_customer, never_silent, open_gate
 @pytest.fixture
 def customer(gateway: Gateway) -> Iterator[Customer]:
     """Return a customer with 1,000 nano-dollars, of a ledger in which no other lease has ended."""
-    never_silent(gateway.books)
+    never_silent(gateway)
     gateway.expire()
     yield make_customer(gateway, 1_000)
-    assert gateway.books.problems == []
+    assert gateway.problems == []
 
 
 def test_a_hold_whose_lease_has_ended_goes_back_to_the_wallet(customer: Customer) -> None:

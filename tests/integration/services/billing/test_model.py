@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any, cast
 
-import psycopg
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -112,15 +111,15 @@ class Machine(RuleBasedStateMachine):
     keys = Bundle("keys")
     holds = Bundle("holds")
 
-    def __init__(self, gateway: Gateway, superuser: psycopg.Connection[Any], admin: psycopg.Connection[Any]) -> None:
+    def __init__(self, gateway: Gateway) -> None:
         super().__init__()
-        self.gateway, self.superuser, self.admin = gateway, superuser, admin
+        self.gateway, self.superuser, self.admin = gateway, gateway.superuser, gateway.admin
         self.model = f"model-{next(names)}"
         self.wallets: list[Wallet] = []
         self.prices: list[Price] = []
         self.references: dict[str, tuple[Wallet, int]] = {}
         # What earlier runs left open is none of this one's.
-        superuser.execute("update billing.holds set lease_until = 'infinity' where state = 'open'")
+        self.superuser.execute("update billing.holds set lease_until = 'infinity' where state = 'open'")
 
     @initialize(target=keys, balance=st.integers(50, 400))
     def begin(self, balance: int) -> Any:
@@ -161,8 +160,12 @@ class Machine(RuleBasedStateMachine):
     )
     def publish(self, inputs: int, cached: int | None, outputs: int) -> None:
         price = Price(len(self.prices) + 1, inputs, cached, outputs)
-        for _ in range(2):
-            self.gateway.books.publish(inputs, cached, outputs, price.version, self.model)
+        for new in (True, False):
+            statement = (
+                "select billing.publish_price(%s, %s, timestamptz '2026-01-01' + %s * interval '1 day', %s, %s, %s)"
+            )
+            arguments = self.model, price.version, price.version, inputs, cached, outputs
+            assert self.administer(statement, *arguments) is new
         self.prices.append(price)
 
     @rule(key=keys, amount=st.integers(1, 200))
@@ -262,7 +265,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def expire(self) -> None:
-        never_silent(self.gateway.books)
+        never_silent(self.gateway)
         ended = [one for one in self.all_holds() if one.state == "open" and one.lease_ended]
         assert self.gateway.expire() == len(ended)
         for one in ended:
@@ -319,13 +322,9 @@ class Machine(RuleBasedStateMachine):
 
 
 def test_the_ledger_does_what_its_model_says_in_any_order(books: Books) -> None:
-    with (
-        open_gateway(books, A_DAY) as gateway,
-        books.container.connect(books.database) as superuser,
-        books.connect("admin") as admin,
-    ):
+    with open_gateway(books, A_DAY) as gateway:
         run_state_machine_as_test(
-            cast("type[Machine]", lambda: Machine(gateway, superuser, admin)),
+            cast("type[Machine]", lambda: Machine(gateway)),
             settings=settings(
                 max_examples=20,
                 stateful_step_count=30,
