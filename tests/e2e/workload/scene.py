@@ -57,6 +57,12 @@ class Podman:
         names = self.ask("ps", "--all", "--format={{.Names}}", *filters).split()
         return self.inspect("container", *sorted(names))
 
+    def list_secrets(self, **labels: str) -> list[str]:
+        """Return the names of the secrets with these labels, by which podman lists none."""
+        wanted = {f"faregate.{name}": value for name, value in labels.items()}.items()
+        specs = [found["Spec"] for found in self.inspect("secret", *self.ask("secret", "ls", "--quiet").split())]
+        return [str(spec["Name"]) for spec in specs if wanted <= (spec["Labels"] or {}).items()]
+
 
 @dataclass(frozen=True)
 class Machine:
@@ -92,6 +98,8 @@ class Machine:
                     check=False,
                     capture_output=True,
                 )
+        for secret in self.podman.list_secrets(instance=self.instance):
+            self.podman.ask("secret", "rm", secret)
         for volume in self.podman.ask("volume", "ls", "--quiet", listed).split():
             self.podman.ask("volume", "rm", volume)
         for network in self.podman.ask("network", "ls", "--quiet", listed).split():
@@ -171,6 +179,8 @@ class Workload:
     def remove(self) -> None:
         for container in self.containers().values():
             self.podman.ask("rm", "--force", "--ignore", "--time=0", container["Name"])
+        for secret in self.podman.list_secrets(instance=self.machine.instance, workload=self.name):
+            self.podman.ask("secret", "rm", secret)
 
 
 def address_of(container: Mapping[str, Any]) -> str:

@@ -7,7 +7,6 @@ import json
 import secrets
 import shutil
 import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -76,10 +75,8 @@ class Reader:
 
     def kept(self) -> dict[str, str]:
         """Return what podman calls the secrets of the workload, each of which has one version."""
-        ids = self.workload.podman.ask("secret", "ls", "--quiet").split()
-        specs = [found["Spec"] for found in self.workload.podman.inspect("secret", *ids)]
-        labels = {**self.workload.machine.labels, "faregate.workload": self.workload.name}
-        names = [spec["Name"] for spec in specs if spec["Labels"] == labels]
+        labels = {"instance": self.instance, "purpose": "test", "workload": self.workload.name}
+        names = self.workload.podman.list_secrets(**labels)
         kept = {name.removeprefix(f"faregate-{self.instance}-").rpartition("-")[0]: name for name in names}
         assert len(kept) == len(names)
         return kept
@@ -114,13 +111,11 @@ class Reader:
 
 
 @pytest.fixture
-def reader(workload: Workload) -> Iterator[Reader]:
+def reader(workload: Workload) -> Reader:
     reader = Reader(workload)
     reader.write("database_gateway")
     reader.write("database_admin")
-    yield reader
-    for name in reader.kept().values():
-        workload.podman.ask("secret", "rm", name)
+    return reader
 
 
 def test_a_secret_is_read_by_the_container_s_user_and_nobody_else_and_goes_with_the_instance(reader: Reader) -> None:
