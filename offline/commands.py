@@ -12,6 +12,7 @@ import subprocess
 from contextlib import AbstractContextManager
 
 from contract.documents import read_catalog
+from contract.money import format_usd
 from contract.problems import ContractError, Problem, describe_given
 from offline import container_tools, environment, pulumi_cli, simulation
 from offline.cache import cache_folder
@@ -20,11 +21,12 @@ from offline.doctor import ABSENT, Finding, examine
 from offline.failures import Refused
 from offline.health import examine_parts
 from offline.images import Images, build_images
-from offline.instance import DEFAULT, Home, find_home, list_homes, make_instance
+from offline.instance import Home, find_home, list_homes, make_instance
 from offline.locks import hold
 from offline.playbook import run_playbook
+from offline.receipt import read_receipt
 from offline.remains import Remains, find_owners, find_remains, find_users
-from offline.screen import confirm, console, say, show_completion, show_findings, show_outputs
+from offline.screen import confirm, console, say, show_completion, show_findings, show_next, show_outputs
 from offline.stack import STACK, Stack
 from offline.steps import Report, Steps
 from offline.tools import compose_variables, open_podman, open_stack, prepare_environment, require_cli
@@ -57,13 +59,13 @@ def up(options: argparse.Namespace) -> int:
             outcome = run_playbook("site.yml", home, prepared, progress.report)
             progress.outcome = f"{outcome.changed} changed" if outcome.changed else "unchanged"
         with steps.step("Completion") as progress:
-            completion = ask(outputs.gateway_url, model)
-            progress.outcome = f"{completion.output_tokens} tokens"
+            completion = ask(outputs.gateway_url, model, home.read_demo_key())
+            receipt = read_receipt(completion.request_id, prepared)
+            progress.outcome = f"paid with {format_usd(receipt.charge)} USD"
         steps.save(home.steps)
     show_outputs(outputs)
-    show_completion(completion)
-    chosen = "" if options.instance == DEFAULT else f"INSTANCE={options.instance} "
-    say(f"Next: `{chosen}source offline/activate`, then `pulumi preview -s {STACK}`, `pulumi stack output --json`.")
+    show_completion(completion, receipt)
+    show_next(options.instance, completion.request_id)
     return 0
 
 

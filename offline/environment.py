@@ -59,9 +59,8 @@ def compose(home: Home, instance: Instance, cli: Cli, region: str, ambient: Mapp
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             # The simulation forgets when it stops; a plain `pulumi up` must see that.
             "PULUMI_OPTION_REFRESH": "true",
-            # Plain `psql` reads and nothing else; `psql service=billing_admin` is asked for by name.
+            # For `psql service=billing_reporter`. No service is everybody's: modules of Ansible would connect to it.
             "PGSERVICEFILE": str(home.services),
-            "PGSERVICE": "billing_reporter",
             "AWS_ENDPOINT_URL": endpoint_of(instance.ports.simulation),
             "AWS_ACCESS_KEY_ID": "simulation",
             "AWS_SECRET_ACCESS_KEY": "simulation",
@@ -83,7 +82,7 @@ def for_customers(home: Home, instance: Instance) -> dict[str, str | None]:
 
     They are for people's shells: no tool of ours gets the key.
     """
-    key = home.demo_key.read_text(encoding="utf-8").strip() if home.demo_key.exists() else None
+    key = home.read_demo_key() if home.demo_key.exists() else None
     return {"OPENAI_BASE_URL": f"http://127.0.0.1:{instance.ports.gateway}/v1", "OPENAI_API_KEY": key}
 
 

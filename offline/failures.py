@@ -11,6 +11,7 @@ from offline.playbook import PlaybookFailed
 from offline.podman import NotOurs, PodmanFailed
 from offline.ports import PortTaken
 from offline.pulumi_cli import CliUnavailable
+from offline.receipt import ReceiptMissing
 from offline.simulation import SimulationFailed
 from offline.stack import PulumiFailed, StackBusy
 
@@ -32,6 +33,7 @@ KNOWN_FAILURES = (
     PodmanFailed,
     PortTaken,
     PulumiFailed,
+    ReceiptMissing,
     Refused,
     SimulationFailed,
     StackBusy,

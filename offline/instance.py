@@ -90,6 +90,10 @@ class Home:
         """
         return read_instance(self.record)
 
+    def read_demo_key(self) -> str:
+        """Return the key of account `demo`, which the playbook made."""
+        return self.demo_key.read_text(encoding="utf-8").strip()
+
     def remove(self) -> None:
         """Forget everything. Removing twice is no error."""
         if self.folder.exists():

@@ -10,9 +10,12 @@ from rich.markup import escape
 from rich.prompt import Confirm
 from rich.table import Table
 
+from contract.money import format_usd
 from contract.outputs import Outputs
 from offline.completion import QUESTION, Completion
 from offline.doctor import Finding
+from offline.instance import DEFAULT
+from offline.receipt import Receipt
 
 # Where nobody's terminal sets a width, lines are as wide as what is printed.
 _WIDTH = None if sys.stdout.isatty() else 160
@@ -48,13 +51,37 @@ def show_outputs(outputs: Outputs) -> None:
     _show_table("The environment's outputs", rows)
 
 
-def show_completion(completion: Completion) -> None:
+def show_completion(completion: Completion, receipt: Receipt) -> None:
+    counted = f"{receipt.input_tokens} in, {receipt.cached_input_tokens} in from the cache, {receipt.output_tokens} out"
+    prices = ", ".join(
+        f"{format_usd(receipt.prices[name])} USD {words}"
+        for name, words in (("input_tokens", "in"), ("cached_input_tokens", "cached"), ("output_tokens", "out"))
+    )
     rows = [
         ("question", QUESTION),
         ("answer", escape(completion.text.strip())),
-        ("tokens", f"{completion.input_tokens} in, {completion.output_tokens} out"),
+        ("request", escape(completion.request_id)),
+        ("tokens", counted),
+        ("price", f"version {receipt.price_version}: {prices}; per 1,000,000"),
+        ("charge", f"{format_usd(receipt.charge)} USD"),
+        ("wallet", f"{format_usd(receipt.balance_before)} USD before, {format_usd(receipt.balance_after)} USD after"),
+        ("ledger transaction", str(receipt.transaction_id)),
     ]
-    _show_table("The model's answer, through the environment's address", rows)
+    _show_table("The model's answer, and its receipt", rows)
+
+
+def show_next(instance: str, request_id: str) -> None:
+    chosen = "" if instance == DEFAULT else f"INSTANCE={instance} "
+    rows = [
+        (f"{chosen}source offline/activate", "lead this shell's tools to the environment, first of all"),
+        ("curl $OPENAI_BASE_URL/models", "ask the gateway; OpenAI's clients find it, and their key, by themselves"),
+        (f"python -m services.billing show {request_id}", "hold, settlement and entries of the request above"),
+        ("python -m services.billing balance", "what each account has left"),
+        ("psql service=billing_reporter", "the ledger's views, in schema reports"),
+        ("pulumi preview -s local", "what `make up` would change in the stack"),
+        ("ansible-playbook playbooks/site.yml", "bring the containers to what the repository says"),
+    ]
+    _show_table("Next", rows)
 
 
 def confirm(question: str) -> bool:

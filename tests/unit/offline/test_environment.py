@@ -162,11 +162,10 @@ def test_a_path_is_made_where_there_was_none() -> None:
     assert environment_with({})["PATH"].endswith(os.pathsep.join(["", os.defpath, *ADMINISTRATION, POSTGRES]))
 
 
-def test_plain_psql_reads_the_instances_ledger_and_nothing_else() -> None:
+def test_clients_of_postgres_are_led_to_the_instances_ledger_and_nowhere_else() -> None:
     prepared = environment_with({"PGHOST": "elsewhere", "PGPASSWORD": AMBIENT_SECRET, "PGSERVICE": "mine"})
     assert {name: value for name, value in prepared.items() if name.startswith("PG")} == {
         "PGSERVICEFILE": str(HOME.services),
-        "PGSERVICE": "billing_reporter",
     }
 
 
