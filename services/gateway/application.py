@@ -20,7 +20,7 @@ from services.gateway.metrics import Metrics
 from services.gateway.models import ServedModel
 from services.gateway.operations import Operations
 from services.gateway.plain import Plain
-from services.gateway.recurring import attempt, repeat
+from services.gateway.recurring import Duty
 from services.gateway.replicas import Replicas
 from services.gateway.settings import Settings
 from services.gateway.settlement import Settlements
@@ -105,16 +105,17 @@ class Gateway:
         """Return what is to be done beside requests, until cancelled."""
         settings = self._settings
         return [
-            repeat("discovery", settings.probe_seconds, self._discovery.look),
-            repeat("renewal", settings.lease_seconds / 3, self._leases.renew),
-            repeat("expiry", settings.expire_seconds, self._leases.expire),
+            Duty("discovery", self._discovery.look).repeat(settings.probe_seconds),
+            Duty("renewal", self._leases.renew).repeat(settings.lease_seconds / 3),
+            Duty("expiry", self._leases.expire).repeat(settings.expire_seconds),
             self.settlements.work(),
         ]
 
     async def wait_until_ready(self) -> None:
         """Return once the ledger has answered, and every model has an engine or was waited for long enough."""
         began = asyncio.get_running_loop().time()
-        while not await attempt("start", self._ledger.check):
+        checking = Duty("start", self._ledger.check)
+        while not await checking.attempt():
             await asyncio.sleep(self._settings.probe_seconds)
         while not self._replicas.serve_all():
             if asyncio.get_running_loop().time() - began > self._settings.start_seconds:

@@ -39,6 +39,7 @@ class Discovery:
         self._session = session
         self._timeout = aiohttp.ClientTimeout(total=probe_seconds)
         self._resolved: dict[Host, frozenset[str]] = {}
+        self._unresolved: set[Host] = set()
 
     async def look(self) -> None:
         """Look once at everything."""
@@ -57,8 +58,11 @@ class Discovery:
         except OSError as error:
             # The last good set stays: a DNS that is away says nothing about engines.
             known = self._resolved.get(host, frozenset())
-            log.write("dns_failed", level="warning", host=host.name, reason=str(error), kept=len(known))
+            if host not in self._unresolved:
+                log.write("dns_failed", level="warning", host=host.name, reason=str(error), kept=sorted(known))
+            self._unresolved.add(host)
             return known
+        self._unresolved.discard(host)
         resolved = frozenset(_write_address(family, address[0], host.port) for family, _, _, _, address in found)
         if resolved != self._resolved.get(host):
             log.write("resolved", host=host.name, addresses=sorted(resolved))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -107,12 +108,12 @@ class Engines:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         headers = {"Content-Type": "application/json", "X-Request-Id": str(flight.request_id)}
         body = json.dumps(order).encode()
-        with translate_failures():
-            answer = await self._session.post(f"{replica.url}{path}", data=body, headers=headers, timeout=timeout)
+        asking = asyncio.ensure_future(
+            self._session.post(f"{replica.url}{path}", data=body, headers=headers, timeout=timeout)
+        )
+        answer = await _wait(asking, flight)
         try:
             flight.watch(answer.close)
-            if flight.is_ending:
-                raise refuse_for_now("The service is being restarted; ask again.")
             with translate_failures():
                 await _check_status(answer)
             yield answer
@@ -146,6 +147,23 @@ def translate_failures() -> Iterator[None]:
         raise EngineBroken("said nothing for too long", slow=True) from error
     except (aiohttp.ClientError, ConnectionError) as error:
         raise EngineBroken(f"broke off: {type(error).__name__}") from error
+
+
+async def _wait(asking: asyncio.Future[aiohttp.ClientResponse], flight: Flight) -> aiohttp.ClientResponse:
+    """Return what an engine begins to answer; `flight` may be ended meanwhile."""
+    flight.watch(asking.cancel)
+    try:
+        with translate_failures():
+            return await asking
+    except asyncio.CancelledError:
+        if asking.done() and not asking.cancelled() and asking.exception() is None:
+            asking.result().close()  # it came in the very moment in which nobody wanted it any more
+        task = asyncio.current_task()
+        if flight.is_ending and task is not None and not task.cancelling():
+            raise refuse_for_now("The service is being restarted; ask again.") from None
+        raise
+    finally:
+        flight.watch(None)
 
 
 async def _check_status(answer: aiohttp.ClientResponse) -> None:

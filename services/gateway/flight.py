@@ -30,7 +30,7 @@ class Flight:
     is_ending: bool = False
     """The gateway drains, and has waited long enough."""
     _began: float = field(default_factory=time.monotonic)
-    _close: Callable[[], None] | None = None
+    _close: Callable[[], object] | None = None
 
     @property
     def seconds(self) -> float:
@@ -39,9 +39,11 @@ class Flight:
     def note_first_word(self) -> None:
         self.first_word_seconds = self.seconds
 
-    def watch(self, close: Callable[[], None] | None) -> None:
+    def watch(self, close: Callable[[], object] | None) -> None:
         """Say what must be closed so that the request ends: the engine's answer."""
         self._close = close
+        if self.is_ending and close is not None:
+            close()
 
     def end(self) -> None:
         """End it early; what was delivered stays."""

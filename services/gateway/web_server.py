@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -22,6 +23,10 @@ LONGEST_LINE = 8190
 KEPT_SECONDS = 75
 """How long an unused connection is kept: longer than load balancers do, so that they are the ones who close it."""
 
+_BACKLOG = 1024
+_CLOSE_SECONDS = 0.01
+"""aiohttp takes 0 for "as long as it takes"."""
+
 
 class WebServer:
     """Listens on one TCP port."""
@@ -32,7 +37,8 @@ class WebServer:
         self._port = port
         self._server: _Server | None = None
         self._runner: web.ServerRunner | None = None
-        self._site: web.TCPSite | None = None
+        self._site: web.SockSite | None = None
+        self._socket: socket.socket | None = None
 
     async def listen(self) -> None:
         """Begin to listen.
@@ -44,37 +50,43 @@ class WebServer:
         self._server = _Server(
             self._handler, handler_cancellation=True, access_log=None, keepalive_timeout=KEPT_SECONDS
         )
-        self._runner = web.ServerRunner(self._server)
+        self._runner = web.ServerRunner(self._server, shutdown_timeout=_CLOSE_SECONDS)
         await self._runner.setup()
-        self._site = web.TCPSite(self._runner, self._address, self._port)
         try:
-            await self._site.start()
+            family = socket.AF_INET6 if ":" in self._address else socket.AF_INET
+            self._socket = socket.create_server((self._address, self._port), family=family, backlog=_BACKLOG)
         except OSError as error:
             raise ListeningFailed(
                 f"GATEWAY_ADDRESS, port: given {self._address}, {self._port}; allowed: what is this machine's and "
                 f"free: {error.strerror}"
             ) from None
+        self._site = web.SockSite(self._runner, self._socket, backlog=_BACKLOG)
+        await self._site.start()
 
     @property
     def port(self) -> int:
         """Return the port on which it listens: where 0 was asked for, any that was free."""
-        if self._runner is None or not self._runner.addresses:
-            return self._port
-        return int(self._runner.addresses[0][1])
+        return self._port if self._socket is None else int(self._socket.getsockname()[1])
 
     async def refuse_connections(self) -> None:
         """Listen no more and close connections that nobody uses; those with a request close after its answer."""
-        if self._site is not None and self._server is not None:
-            await self._site.stop()
-            self._site = None
-            self._server.pre_shutdown()
+        if self._site is None or self._server is None or self._socket is None:
+            return
+        # asyncio loses a connection that it accepts in the very turn in which the socket is closed: it would stay open.
+        asyncio.get_running_loop().remove_reader(self._socket)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await self._site.stop()
+        self._site = None
+        self._server.pre_shutdown()
 
     async def close(self) -> None:
         """Close everything; requests that are still served are cancelled."""
         await self.refuse_connections()
         if self._server is not None and self._runner is not None:
-            await self._server.shutdown(0)
+            await self._server.shutdown(_CLOSE_SECONDS)
             await self._runner.cleanup()
+            self._server = None
 
 
 def make_headers(request_id: object) -> dict[str, str]:
@@ -93,6 +105,14 @@ def answer_refusal(refused: Refused, headers: dict[str, str]) -> web.Response:
 
 class _Protocol(web.RequestHandler):
     """Answers what is no HTTP, and what a handler did not catch, in the same form as everything else."""
+
+    async def start(self) -> None:
+        try:
+            await super().start()
+        finally:
+            # aiohttp leaves a connection open that waited for a request when it was told to close.
+            if self.transport is not None:
+                self.transport.close()
 
     def handle_error(
         self,
