@@ -179,6 +179,10 @@ class Site:
     """What a path that is there is answered with, if not 200."""
     asked: list[tuple[str, Any]] = field(default_factory=list)
     """The path and the JSON of each POST."""
+    keys: list[str | None] = field(default_factory=list)
+    """What each POST proved itself with."""
+    headers: dict[str, str] = field(default_factory=dict)
+    """What else every answer says."""
     cut: bool = False
     """Whether it stops in the middle of every file."""
 
@@ -196,6 +200,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"] or 0))
         self.site.asked.append((self.path, json.loads(body or "null")))
+        self.site.keys.append(self.headers["Authorization"])
         self.do_GET()
 
     def do_HEAD(self) -> None:
@@ -205,6 +210,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         content = self.site.files.get(self.path)
         self.send_response(404 if content is None else self.site.codes.get(self.path, 200))
         self.send_header("Content-Length", str(len(content or b"")))
+        for name, value in self.site.headers.items():
+            self.send_header(name, value)
         self.end_headers()
         return content
 

@@ -18,6 +18,7 @@ from offline.completion import Completion
 from offline.container_names import compose_labels, name_container
 from offline.instance import Home
 from offline.podman import Podman
+from offline.receipt import Receipt
 from tests.unit.offline.conftest import FakePodman, Machine
 from tests.unit.offline.test_stack import ONE_STACK, OUTPUTS, printing
 
@@ -35,6 +36,8 @@ HEALTHY = {
 }
 
 REFERENCES = {"simulation": "localhost/faregate/simulation:1", "gateway": "localhost/faregate/gateway:1"}
+
+REQUEST = "31e10610-6695-4863-a880-bcce921710df"
 
 READY = {"changed": False, "ready": ["faregate-blue-gateway-1"], "unfit": [], "surplus": []}
 
@@ -65,11 +68,19 @@ class Simulation:
 class Model:
     """Stands in for the model: what it was asked."""
 
-    asked: list[tuple[str, str]] = field(default_factory=list)
+    asked: list[tuple[str, str, str]] = field(default_factory=list)
 
-    def answer(self, gateway_url: str, model: str) -> Completion:
-        self.asked.append((gateway_url, model))
-        return Completion("\nRed, [blue].", 36, 5)
+    def answer(self, gateway_url: str, model: str, key: str) -> Completion:
+        self.asked.append((gateway_url, model, key))
+        return Completion("\nRed, [blue].", REQUEST, 36, 5)
+
+
+def show_receipt(request_id: str, environment: Mapping[str, str]) -> Receipt:
+    """Stand in for the ledger."""
+    assert request_id == REQUEST
+    assert environment["PGSERVICEFILE"]
+    prices = {"input_tokens": 100_000_000, "cached_input_tokens": 50_000_000, "output_tokens": 200_000_000}
+    return Receipt(34, 2, 5, 1, prices, 4_500, 5_000_000_000, 4_999_995_500, 7)
 
 
 @pytest.fixture(autouse=True)
@@ -120,6 +131,8 @@ def simulated(monkeypatch: pytest.MonkeyPatch) -> Simulation:
 def model(monkeypatch: pytest.MonkeyPatch) -> Model:
     stand_in = Model()
     monkeypatch.setattr(commands, "ask", stand_in.answer)
+    monkeypatch.setattr(commands, "read_receipt", show_receipt)
+    monkeypatch.setattr(Home, "read_demo_key", lambda _home: "fg_demo")
     return stand_in
 
 

@@ -20,6 +20,7 @@ from offline.podman import NotOurs, PodmanFailed
 from tests.unit.offline.commands.conftest import (
     HEALTHY,
     REFERENCES,
+    REQUEST,
     UP,
     Model,
     Run,
@@ -57,7 +58,7 @@ def test_up_makes_the_instance_step_by_step(run: Run, machine: Machine, simulate
     assert (code, complaints) == (0, "")
     outcomes = [
         *("done", "podman 4.3.1", "from PATH", "2 built"),
-        *("started", "+ 30 created", "2 changed", "5 tokens"),
+        *("started", "+ 30 created", "2 changed", "paid with 0.0000045 USD"),
     ]
     assert read_steps(printed) == [
         (f"[{number}/8]", title, outcome)
@@ -65,23 +66,32 @@ def test_up_makes_the_instance_step_by_step(run: Run, machine: Machine, simulate
     ]
     assert simulated.asked == [f"start blue from {REFERENCES['simulation']}"]
     assert list_played(machine) == ["site.yml"]
-    assert model.asked == [("http://127.0.0.1:8080", next(iter(read_catalog().models)))]
+    assert model.asked == [("http://127.0.0.1:8080", next(iter(read_catalog().models)), "fg_demo")]
     home = find_home("blue")
     assert home.read().purpose == "test"
     assert list(json.loads(home.steps.read_text())["seconds"]) == STEPS
     assert "stack init local --non-interactive" in machine.pulumi_commands
 
 
-def test_up_ends_with_the_outputs_and_an_answer_of_the_model(run: Run) -> None:
+def test_up_ends_with_the_outputs_an_answer_of_the_model_its_receipt_and_what_comes_next(run: Run) -> None:
     _, printed, _ = run("up")
     assert "gateway_url" in printed
     assert "http://127.0.0.1:8080" in printed
     assert "billing_database.secret" in printed
     assert "Name three primary colors." in printed
     assert "Red, [blue]." in printed
-    assert "36 in, 5 out" in printed
-    last = printed.splitlines()[-1]
-    assert last.startswith("Next: `INSTANCE=blue source offline/activate`, then `pulumi preview -s local`")
+    for words in (
+        "34 in, 2 in from the cache, 5 out",
+        "version 1: 0.10 USD in, 0.05 USD cached, 0.20 USD out; per 1,000,000",
+        "0.0000045 USD",
+        "5.00 USD before, 4.9999955 USD after",
+        "INSTANCE=blue source offline/activate",
+        f"python -m services.billing show {REQUEST}",
+        "pulumi preview -s local",
+    ):
+        assert words in printed
+    assert [line.split("│")[2].strip() for line in printed.splitlines() if "ledger transaction" in line] == ["7"]
+    assert "fg_demo" not in printed
 
 
 def test_up_again_goes_on_with_what_is_there(run: Run, machine: Machine) -> None:
@@ -99,7 +109,7 @@ def test_the_default_instance_needs_no_name_in_the_next_command(
 ) -> None:
     monkeypatch.setitem(PREFERRED, "gateway", closed_port)
     _, printed, _ = run("up", instance="local")
-    assert "Next: `source offline/activate`, then" in printed
+    assert "│ source offline/activate " in printed
 
 
 def test_what_will_be_installed_is_said_before_it_is(run: Run, machine: Machine) -> None:
@@ -286,7 +296,7 @@ def test_a_failed_task_is_told_by_name(run: Run, machine: Machine, model: Model)
 
 
 def test_a_model_that_does_not_answer_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_url: str, _model: str) -> None:
+    def fail(*_: object) -> None:
         raise CompletionFailed("http://127.0.0.1:8080 answers 503: busy")
 
     monkeypatch.setattr(commands, "ask", fail)
