@@ -66,9 +66,13 @@ def open_gateway(books: Books, lease_seconds: float = 60) -> Iterator[Gateway]:
         books.container.connect(books.database) as superuser,
     ):
         stack = AsyncExitStack()
-        pool = runner.run(stack.enter_async_context(open_pool(books.conninfo("gateway"), size=4, patience_seconds=30)))
+        pool = runner.run(stack.enter_async_context(open_pool(books.conninfo("gateway"), size=1, patience_seconds=30)))
+        gateway = Gateway(books, runner, Ledger(pool, lease_seconds), admin, superuser)
         try:
-            yield Gateway(books, runner, Ledger(pool, lease_seconds), admin, superuser)
+            # Between calls nothing runs: a log-in that is begun then stays half done, and Postgres drops no database
+            # until it has ended. So the pool has one connection, and has it now.
+            runner.run(gateway.ledger.check())
+            yield gateway
         finally:
             runner.run(stack.aclose())
 
