@@ -193,17 +193,27 @@ async def open_lab(
     *engines: ScriptedEngine, ledger: FakeLedger | None = None, ready: bool = True, **changes: Any
 ) -> AsyncIterator[Lab]:
     """Run a gateway with a fake ledger before scripted engines (one that does as it is told, unless some are given)."""
-    ledger = ledger or FakeLedger()
     async with AsyncExitStack() as stack:
         running = [await stack.enter_async_context(run_engine(engine)) for engine in engines or [ScriptedEngine()]]
-        settings = make_settings({MODEL: tuple(Host("127.0.0.1", engine.port) for engine in running)}, **changes)
-        session = await stack.enter_async_context(aiohttp.ClientSession())
-        stop = Stop()
-        serving = asyncio.create_task(serve(settings, SERVED, ledger, stop))
-        lab = Lab(settings, ledger, running, session, stop, serving)
+        hosts = {MODEL: tuple(Host("127.0.0.1", engine.port) for engine in running)}
+        lab = await stack.enter_async_context(
+            open_gateway(make_settings(hosts, **changes), SERVED, ledger or FakeLedger(), running)
+        )
+        if ready:
+            await lab.wait_until_ready()
+        yield lab
+
+
+@asynccontextmanager
+async def open_gateway(
+    settings: Settings, models: Mapping[str, ServedModel], ledger: FakeLedger, engines: list[ScriptedEngine]
+) -> AsyncIterator[Lab]:
+    """Run a gateway, and end it as it should be ended unless the test fails."""
+    stop = Stop()
+    async with aiohttp.ClientSession() as session:
+        serving = asyncio.create_task(serve(settings, models, ledger, stop))
+        lab = Lab(settings, ledger, engines, session, stop, serving)
         try:
-            if ready:
-                await lab.wait_until_ready()
             yield lab
             if not serving.done():
                 await lab.end()
