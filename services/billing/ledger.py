@@ -23,6 +23,15 @@ from contract.money import Unit
 
 Pool = AsyncConnectionPool[psycopg.AsyncConnection[DictRow]]
 
+_AWAY = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.ReadOnlySqlTransaction,  # during a failover the old server may still answer
+    PoolTimeout,
+    PoolClosed,
+    TooManyRequests,
+)
+
 
 class LedgerAway(Exception):
     """The ledger can't be reached or broke off. Whether it did what was asked is unknown; it may be asked again."""
@@ -104,7 +113,8 @@ class Settlement:
 class Ledger:
     """Calls the ledger's functions as the role `billing_gateway`.
 
-    Every method raises `LedgerAway`.
+    Every method raises `LedgerAway`. What the ledger refuses for good (a hold that nobody took, a request that has
+    ended) is another `psycopg.Error`: asked again it would be refused again.
     """
 
     def __init__(self, pool: Pool, lease_seconds: float) -> None:
@@ -247,7 +257,7 @@ def _breaking_off(connection: psycopg.AsyncConnection[DictRow], seconds: float) 
 async def _translate() -> AsyncIterator[None]:
     try:
         yield
-    except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, PoolClosed, TooManyRequests) as error:
+    except _AWAY as error:
         raise LedgerAway(" ".join(str(error).split())) from error
 
 

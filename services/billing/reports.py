@@ -77,7 +77,10 @@ def prove() -> Proof:
     with tell_mistakes(), open_connection(REPORTER) as connection:
         connection.execute("set transaction isolation level repeatable read, read only")
         return Proof(
-            _read(connection, "select * from reports.books order by book"),
+            [
+                {"book": row["book"], "amount": int(row["amount"])}
+                for row in _read(connection, "select * from reports.books order by book")
+            ],
             _read(connection, "select * from reports.problems order by rule, subject"),
         )
 

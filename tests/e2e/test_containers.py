@@ -19,8 +19,9 @@ from offline.tools import open_podman
 
 from .conftest import Environment, run, wait_until
 
-PARTS = {"database-1", "engine-smollm2-135m-1", "engine-smollm2-135m-2", "load-balancer-1", "simulation"}
 ENGINES = ("engine-smollm2-135m-1", "engine-smollm2-135m-2")
+GATEWAYS = ("gateway-1", "gateway-2")
+PARTS = {"database-1", *ENGINES, *GATEWAYS, "load-balancer-1", "simulation"}
 MODEL = "smollm2-135m"
 SITE = "ansible-playbook playbooks/site.yml"
 
@@ -69,6 +70,8 @@ def test_containers_are_confined_and_only_what_must_listens_on_loopback(environm
         "database-1": [ports.database],
         "engine-smollm2-135m-1": [],
         "engine-smollm2-135m-2": [],
+        "gateway-1": [],
+        "gateway-2": [],
         "load-balancer-1": [ports.gateway],
         "simulation": [ports.simulation],
     }
@@ -114,14 +117,14 @@ def test_what_is_killed_stopped_or_removed_comes_back_and_the_rest_stays(environ
     assert answers == [2, 2, 2, 2], "the other engine answers meanwhile"
     assert status.returncode != 0
     assert status.stdout.count("is dead: run `make up`") == 3
-    assert {part for part in PARTS if after[part].id == before[part].id} == {ENGINES[1], "simulation"}
+    assert {part for part in PARTS if after[part].id == before[part].id} == {ENGINES[1], *GATEWAYS, "simulation"}
     with _connect(environment, "owner") as connection:
         assert connection.execute("select amount from kept").fetchall() == [(42,)]
         connection.execute("drop table kept")
     environment.make("status")
 
 
-def test_engines_are_replaced_without_a_request_that_fails(environment: Environment) -> None:
+def test_engines_and_gateways_are_replaced_without_a_request_that_fails(environment: Environment) -> None:
     before = environment.containers()
     stop = threading.Event()
     answers: list[int] = []
@@ -133,7 +136,7 @@ def test_engines_are_replaced_without_a_request_that_fails(environment: Environm
     with ThreadPoolExecutor() as pool:
         customers = [pool.submit(ask) for _ in range(2)]
         try:
-            environment.shell(f"{SITE} -e engine_slots=3")
+            environment.shell(f"{SITE} -e engine_slots=3 -e gateway_slice_tokens=16")
             after = environment.containers()
             environment.shell(SITE)
         finally:
@@ -141,7 +144,7 @@ def test_engines_are_replaced_without_a_request_that_fails(environment: Environm
         for customer in customers:
             customer.result()
 
-    assert {part for part in PARTS if after[part].id != before[part].id} == set(ENGINES)
+    assert {part for part in PARTS if after[part].id != before[part].id} == {*ENGINES, *GATEWAYS}
     assert set(answers) == {24}
 
 
@@ -219,7 +222,8 @@ def _list_ids(environment: Environment) -> dict[str, str]:
 def _complete(environment: Environment, **options: Any) -> Any:
     url = f"http://127.0.0.1:{environment.instance.ports.gateway}/v1/chat/completions"
     body = {"model": MODEL, "messages": [{"role": "user", "content": "Say hello."}], **options}
-    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {environment.home.read_demo_key()}"}
+    request = urllib.request.Request(url, json.dumps(body).encode(), headers)
     with urllib.request.urlopen(request, timeout=60) as answer:
         return json.load(answer)
 

@@ -76,7 +76,7 @@ def test_what_offline_takes_from_infra_is_pure() -> None:
 def test_lock_files_name_no_registry() -> None:
     locks = [*_list_files("requirements/*.txt"), *_list_files("offline/pulumi/go.*")]
 
-    assert len(locks) == 7
+    assert len(locks) == 8
     assert [path.name for path in locks if re.search(r"https?://|index-url|proxy\.", path.read_text())] == []
 
 

@@ -86,11 +86,11 @@ left join billing.credits as c on e.transaction_id = c.transaction_id
 left join billing.settlements as s on e.transaction_id = s.transaction_id
 left join billing.holds as h on s.hold_id = h.id;
 
--- The sum of each book; they sum to zero.
+-- The sum of each book; they sum to zero. All wallets together may hold more than a bigint does.
 create view reports.books as
 select
     b.book,
-    coalesce(sum(e.amount), 0)::bigint as amount
+    coalesce(sum(e.amount), 0) as amount
 from (values ('wallet'), ('payments'), ('revenue')) as b (book)
 left join billing.entries as e on b.book = e.book
 group by b.book;

@@ -158,6 +158,12 @@ def test_the_books_are_proven_and_what_is_wrong_fails_by_name(books: Books) -> N
     assert books.run("prove", "--json").returncode == 1
 
 
+def test_the_books_are_proven_where_all_wallets_together_hold_more_than_a_bigint(books: Books) -> None:
+    for account in ("a", "b"):
+        books.open_account(account, usd_nano=9 * 10**18, key=account)
+    assert {book["book"]: book["amount"] for book in books.read("prove")["books"]}["wallet"] == 18 * 10**18
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [

@@ -204,3 +204,13 @@ async def ask_twice(ledger: Ledger, asked: Question | Delivery) -> None:
         settlement = await ledger.settle(asked)
         assert (settlement.charge, settlement.shortfall) == (30, 0)
         assert await ledger.settle(asked) == settlement
+
+
+def test_a_server_that_only_reads_as_during_a_failover_is_the_ledger_being_away(mortal: Books) -> None:
+    mortal.query("alter role billing_gateway set default_transaction_read_only = on")
+    try:
+        with pytest.raises(LedgerAway, match="read-only"):
+            mortal.admit(ask())
+    finally:
+        mortal.query("alter role billing_gateway reset default_transaction_read_only")
+    assert mortal.admit(ask()).hold
