@@ -55,7 +55,8 @@ def test_words_are_content_and_tools_and_reasons_but_neither_role_nor_end() -> N
     assert not ask()
     assert not ask(role="assistant", content="")
     assert not ask(role="assistant", content=None)
-    for choices in ([], None, [3], [{}]):
+    nothing: list[object] = [[], None, [3], [{}]]
+    for choices in nothing:
         assert not has_words({"choices": choices})
     assert not has_words({})
     assert has_choices(CHUNK)
