@@ -5,15 +5,13 @@ The model store's address and credentials are boto3's own: AWS_ENDPOINT_URL, AWS
 
 from __future__ import annotations
 
-import difflib
-import ipaddress
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from services.engine.cores import choose_threads, count_usable_cores
 from services.engine.failures import SettingsRefused
+from services.variables import Variables
 
 PREFIX = "ENGINE_"
 
@@ -81,73 +79,23 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     Raises:
         SettingsRefused: the text names every variable that is missing or wrong, one a line.
     """
-    reader = _Reader(environment)
+    variables = Variables(PREFIX, environment)
     settings = Settings(
-        model=reader.text("MODEL", r"[A-Za-z0-9][A-Za-z0-9._/-]*", "a name of letters, digits and . _ / -"),
+        model=variables.text("MODEL", r"[A-Za-z0-9][A-Za-z0-9._/-]*", "a name of letters, digits and . _ / -"),
         artifact=Artifact(
-            name=reader.text("ARTIFACT", _NAME, "a name of letters, digits and . _ -"),
-            url=reader.text("ARTIFACT_URL", _URL, "s3://BUCKET/KEY that ends with a file's name"),
-            sha256=reader.text("ARTIFACT_SHA256", r"[0-9a-f]{64}", "64 digits 0-9 a-f"),
-            bytes=reader.integer("ARTIFACT_BYTES", 1, 2**50),
+            name=variables.text("ARTIFACT", _NAME, "a name of letters, digits and . _ -"),
+            url=variables.text("ARTIFACT_URL", _URL, "s3://BUCKET/KEY that ends with a file's name"),
+            sha256=variables.text("ARTIFACT_SHA256", r"[0-9a-f]{64}", "64 digits 0-9 a-f"),
+            bytes=variables.integer("ARTIFACT_BYTES", 1, 2**50),
         ),
-        cache=Path(reader.text("CACHE", r"/[^\0]*", "an absolute path", "/var/cache/faregate")),
-        context_length=reader.integer("CONTEXT_LENGTH", 1, 2**22),
-        slots=reader.integer("SLOTS", 1, 256, 4),
-        threads=reader.integer("THREADS", 1, 512, choose_threads(count_usable_cores())),
-        address=reader.address("ADDRESS", "0.0.0.0"),  # noqa: S104  # a container's port is published or it is not
-        port=reader.integer("PORT", 1, 65535, 8000),
-        drain_seconds=reader.integer("DRAIN_SECONDS", 0, 3600, 30),
+        cache=Path(variables.text("CACHE", r"/[^\0]*", "an absolute path", "/var/cache/faregate")),
+        context_length=variables.integer("CONTEXT_LENGTH", 1, 2**22),
+        slots=variables.integer("SLOTS", 1, 256, 4),
+        threads=variables.integer("THREADS", 1, 512, choose_threads(count_usable_cores())),
+        address=variables.address("ADDRESS", "0.0.0.0"),  # noqa: S104  # a container's port is published or it is not
+        port=variables.integer("PORT", 1, 65535, 8000),
+        drain_seconds=variables.integer("DRAIN_SECONDS", 0, 3600, 30),
     )
-    reader.refuse_problems()
+    if problems := variables.list_problems():
+        raise SettingsRefused("\n".join(problems))
     return settings
-
-
-class _Reader:
-    """Reads variables and gathers what is wrong, so that all of it is said at once."""
-
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = environment
-        self._known: list[str] = []
-        self._problems: list[str] = []
-
-    def text(self, name: str, pattern: str, allowed: str, default: str | None = None) -> str:
-        given = self._find(name, allowed, default)
-        if given is not None and not re.fullmatch(pattern, given):
-            self._refuse(name, repr(given), allowed)
-        return given or ""
-
-    def integer(self, name: str, lowest: int, highest: int, default: int | None = None) -> int:
-        allowed = f"an integer from {lowest} to {highest}"
-        given = self._find(name, allowed, None if default is None else str(default))
-        number = int(given) if given is not None and re.fullmatch(r"[0-9]{1,18}", given) else None
-        if given is not None and (number is None or not lowest <= number <= highest):
-            self._refuse(name, repr(given), allowed)
-        return number or 0
-
-    def address(self, name: str, default: str) -> str:
-        allowed = "an IP address"
-        given = self._find(name, allowed, default) or ""
-        try:
-            ipaddress.ip_address(given)
-        except ValueError:
-            self._refuse(name, repr(given), allowed)
-        return given
-
-    def refuse_problems(self) -> None:
-        # Others are not ours: Kubernetes sets ENGINE_SERVICE_HOST where a service is called "engine".
-        for name in sorted(self._environment):
-            near = difflib.get_close_matches(name, self._known, n=1, cutoff=0.85)
-            if name.startswith(PREFIX) and name not in self._known and near:
-                self._problems.append(f"{name}: no such variable; did you mean {near[0]}?")
-        if self._problems:
-            raise SettingsRefused("\n".join(self._problems))
-
-    def _find(self, name: str, allowed: str, default: str | None) -> str | None:
-        self._known.append(PREFIX + name)
-        given = self._environment.get(PREFIX + name, default)
-        if given is None:
-            self._refuse(name, "nothing", f"{allowed} (required)")
-        return given
-
-    def _refuse(self, name: str, given: str, allowed: str) -> None:
-        self._problems.append(f"{PREFIX}{name}: given {given}; allowed: {allowed}")
