@@ -31,10 +31,11 @@ class Parser:
             EventTooLong: an event is longer than `LONGEST`.
             UnicodeDecodeError: an event is not UTF-8.
         """
-        if self._after_return and piece:
+        if not piece:
+            return
+        if self._after_return:
             # A line may end with the first half of CR LF: the other half is no line of its own.
             piece = piece.removeprefix(b"\n")
-            self._after_return = False
         *lines, self._rest = (self._rest + piece).replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
         self._after_return = piece.endswith(b"\r")
         if self._size + len(self._rest) > LONGEST:

@@ -50,6 +50,15 @@ def test_any_bytes_give_the_same_however_they_are_cut(data: bytes, places: list[
     assert read(cut(data, places)) == whole
 
 
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_an_event_of_two_lines_is_one_at_whatever_byte_it_is_cut(end: bytes) -> None:
+    data = end.join((b"data: a", b"data: b", b"", b"data: c", b"", b""))
+
+    for place in range(len(data) + 1):
+        assert read([data[:place], b"", data[place:]]) == ["a\nb", "c"]
+    assert read([data[place : place + 1] for place in range(len(data))]) == ["a\nb", "c"]
+
+
 def test_a_space_after_the_colon_is_no_data_and_a_second_one_is() -> None:
     assert read([b"data:a\n\ndata: b\n\ndata:  c\n\ndata\n\n"]) == ["a", "b", " c", ""]
 
