@@ -50,7 +50,12 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         return subparsers.add_parser(name, help=text, description=text).add_subparsers(required=True, metavar="COMMAND")
 
     account = group("account", "Who pays.")
-    add(account, "open", commands.open_account).add_argument("account", type=_name, metavar="ACCOUNT")
+    opened = add(account, "open", commands.open_account)
+    opened.add_argument("account", type=_name, metavar="ACCOUNT")
+    opened.add_argument("--credit", type=_usd, metavar="USD", help="credit it, once")
+    opened.add_argument(
+        "--key-file", type=Path, help="file that keeps the key named first; a lost one is made anew, and revoked"
+    )
 
     key = group("key", "What customers prove themselves with.")
     added = add(key, "add", commands.add_key)

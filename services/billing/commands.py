@@ -24,10 +24,16 @@ def publish_prices(options: argparse.Namespace) -> Shown:
 
 
 def open_account(options: argparse.Namespace) -> Shown:
-    """Make an account with an empty wallet; one that exists stays as it is."""
-    new = administration.open_account(options.account)
-    text = f"account {options.account} {'opened' if new else 'exists'}"
-    return Shown({"changed": new, "account": options.account}, text)
+    """Make an account, with a first credit and a first key where that is asked for; what is there stays."""
+    account = options.account
+    done = {"account": administration.open_account(account)}
+    if options.credit is not None:
+        done["credit"] = administration.credit(account, options.credit, f"first credit of {account}").credited
+    if options.key_file:
+        key_hash = hash_key(keep_key(options.key_file))
+        done["key"] = administration.add_key(account, "first", key_hash, replace=True)
+    lines = [f"{what}: {'new' if is_new else 'as before'}" for what, is_new in done.items()]
+    return Shown({"account": account, "changed": any(done.values()), "new": done}, "\n".join(lines))
 
 
 def show_balance(options: argparse.Namespace) -> Shown:

@@ -38,10 +38,10 @@ def keep_key(file: Path) -> str:
             _write(file, make_key())
         text = file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise Refused(f"--file: given {file}; allowed: a file of yours, or a place for one ({error})") from None
+        raise Refused(f"given {file}; allowed: a file of yours, or a place for one ({error})") from None
     if not _PATTERN.fullmatch(text):
         # What it holds may be somebody's secret: it is not repeated.
-        raise Refused(f"--file: given {file}, which holds no key; allowed: a file with a key, or none at all")
+        raise Refused(f"given {file}, which holds no key; allowed: a file with a key, or none at all")
     return text
 
 

@@ -46,7 +46,7 @@ def test_the_first_run_sets_everything_up_and_the_second_changes_nothing(
         first = play.run("-vvv")
     second = play.run()
 
-    assert (first.changed, second.changed) == (6, 0)
+    assert (first.changed, second.changed) == (4, 0)
     assert server.query("select account, balance, held from reports.accounts", "billing") == [("demo", FIVE_USD, 0)]
     assert server.query("select count(*) from reports.prices", "billing") == [(1,)]
     key, services = tmp_path / "secrets" / "demo_key", tmp_path / "pg_service.conf"

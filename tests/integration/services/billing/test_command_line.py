@@ -17,7 +17,7 @@ FIVE_USD = 5_000_000_000
 
 def test_a_new_customer_is_set_up_and_served(books: Books) -> None:
     assert books.read("publish")["published"] == [{"model": MODEL, "version": 1}]
-    assert books.launch("account", "open", "acme").stdout == "account acme opened\n"
+    assert books.launch("account", "open", "acme").stdout == "account: new\n"
     assert books.read("credit", "acme", "5", "--reference", "invoice 1")["balance"] == FIVE_USD
     key = books.run("key", "add", "acme", "laptop").stdout.strip()
     admission = books.admit(ask(key=key))
@@ -42,6 +42,22 @@ def test_each_command_run_again_changes_nothing(books: Books, tmp_path: Path) ->
     assert books.read(*commands[4])["changed"] is False
     assert books.wallet("acme") == (FIVE_USD, 0)
     assert books.problems == []
+
+
+def test_an_account_is_opened_with_a_credit_and_a_key_once(books: Books, tmp_path: Path) -> None:
+    books.publish()
+    opened = ("account", "open", "acme", "--credit", "5", "--key-file", str(tmp_path / "key"))
+    assert books.read(*opened)["new"] == {"account": True, "credit": True, "key": True}
+    assert books.read(*opened) == {
+        "account": "acme",
+        "changed": False,
+        "new": {"account": False, "credit": False, "key": False},
+    }
+    (lost := tmp_path / "key").rename(tmp_path / "lost")
+    assert books.read(*opened)["new"] == {"account": False, "credit": False, "key": True}
+    assert books.wallet("acme") == (FIVE_USD, 0)
+    assert books.admit(ask(key=lost.read_text().strip())).verdict is Verdict.ADMITTED
+    assert books.admit(ask(key=(tmp_path / "lost").read_text().strip())).verdict is Verdict.REVOKED_KEY
 
 
 def test_a_key_is_kept_in_a_file_that_only_its_owner_reads(books: Books, tmp_path: Path) -> None:

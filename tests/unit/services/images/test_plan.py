@@ -146,10 +146,16 @@ def test_the_registry_only_goes_before_the_name(root: Path) -> None:
 
 def test_every_image_of_this_repository_can_be_planned_and_knows_its_port() -> None:
     ports = {
-        image.name: re.findall(r"^EXPOSE (\d+)$", image.containerfile.read_text(), re.MULTILINE)
+        image.name: " ".join(re.findall(r"^EXPOSE (.+)$", image.containerfile.read_text(), re.MULTILINE))
         for image in plan(ROOT, REGISTRY)
     }
-    assert ports == {"database": ["5432"], "engine": ["8000"], "load-balancer": ["8000"], "simulation": ["5000"]}
+    assert ports == {
+        "database": "5432",
+        "engine": "8000",
+        "gateway": "8000 8001",
+        "load-balancer": "8000",
+        "simulation": "5000",
+    }
 
 
 def test_every_image_of_this_repository_runs_as_the_user_in_the_foreground() -> None:
