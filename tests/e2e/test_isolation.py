@@ -21,7 +21,7 @@ def test_nothing_resolves_an_aws_host(tmp_path: Path) -> None:
         make --no-print-directory up INSTANCE={isolated.name} PURPOSE=test
         source offline/activate
         pulumi preview -s local --expect-no-changes --non-interactive
-        ansible-playbook playbooks/site.yml
+        ansible-playbook playbooks/status.yml
         python3 -c 'import boto3; print(boto3.client("s3").list_buckets()["Buckets"][0]["Name"])'
         deactivate
         make --no-print-directory down INSTANCE={isolated.name} YES=1

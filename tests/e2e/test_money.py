@@ -16,6 +16,8 @@ import psycopg
 import pytest
 from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
 
+from offline.completion import CompletionFailed, ask
+
 from .conftest import Environment, wait_until
 
 MODEL = "smollm2-135m"
@@ -111,15 +113,15 @@ def test_errors_are_those_of_openai_and_have_a_request_id(environment: Environme
 
 
 def test_a_spent_wallet_is_reported_with_the_command_that_credits_it(environment: Environment) -> None:
-    with _hold_everything(environment):
-        ended = environment.make("up", check=False)
-    assert ended.returncode != 0
-    assert "the wallet of account demo is spent" in ended.stderr
-    assert "python -m services.billing credit demo 5" in ended.stderr
-    assert "[7/8] Containers" in ended.stdout
+    url, key = environment.outputs().gateway_url, environment.home.read_demo_key()
+    with _hold_everything(environment), pytest.raises(CompletionFailed) as failed:
+        ask(url, MODEL, key)  # the last step of `make up`
+    assert "the wallet of account demo is spent" in str(failed.value)
+    assert "`python -m services.billing credit demo 5`" in str(failed.value)
     before = _read_balance(environment)
     environment.shell(f"{BILLING} credit demo 5")
     assert _read_balance(environment) == before + 5_000_000_000
+    assert ask(url, MODEL, key).output_tokens > 0
 
 
 def test_whoever_dies_every_customer_pays_once_for_what_came_and_nothing_for_what_did_not(
