@@ -16,6 +16,7 @@ from offline.completion import QUESTION, Completion
 from offline.doctor import Finding
 from offline.instance import DEFAULT
 from offline.receipt import Receipt
+from offline.stack import STACK
 
 # Where nobody's terminal sets a width, lines are as wide as what is printed.
 _WIDTH = None if sys.stdout.isatty() else 160
@@ -78,7 +79,7 @@ def show_next(instance: str, request_id: str) -> None:
         (f"python -m services.billing show {request_id}", "hold, settlement and entries of the request above"),
         ("python -m services.billing balance", "what each account has left"),
         ("psql service=billing_reporter", "the ledger's views, in schema reports"),
-        ("pulumi preview -s local", "what `make up` would change in the stack"),
+        (f"pulumi preview -s {STACK}", "what `make up` would change in the stack"),
         ("ansible-playbook playbooks/site.yml", "bring the containers to what the repository says"),
     ]
     _show_table("Next", rows)

@@ -33,14 +33,24 @@ def end_early(last: Mapping[str, object], model: str, ended_by: str) -> dict[str
 
     An `error` event would make clients throw away what they have, which is paid for.
     """
-    kept = {name: last[name] for name in ("id", "object", "created", "system_fingerprint") if name in last}
     choice = {"index": 0, "delta": {}, "finish_reason": "length"}
-    return {**kept, "model": model, "choices": [choice], "faregate": {"ended_by": ended_by}}
+    return {**_continue(last, model), "choices": [choice], "faregate": {"ended_by": ended_by}}
 
 
 def report_usage(
     last: Mapping[str, object], model: str, usage: Mapping[str, object], receipt: Mapping[str, object]
 ) -> dict[str, object]:
     """Return the chunk with the usage, and with what it costs."""
+    return {**_continue(last, model), "choices": [], "usage": dict(usage), "faregate": dict(receipt)}
+
+
+def correct_usage(answer: Mapping[str, object], usage: Mapping[str, object]) -> dict[str, object]:
+    """Return the usage that the engine says in an answer, with the counts that are charged."""
+    said = answer.get("usage")
+    return {**(said if isinstance(said, dict) else {}), **usage}
+
+
+def _continue(last: Mapping[str, object], model: str) -> dict[str, object]:
+    """Return what says that a chunk belongs to the stream of the last one."""
     kept = {name: last[name] for name in ("id", "object", "created", "system_fingerprint") if name in last}
-    return {**kept, "model": model, "choices": [], "usage": dict(usage), "faregate": dict(receipt)}
+    return {**kept, "model": model}

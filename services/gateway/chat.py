@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Never
 
@@ -102,8 +102,10 @@ def _parse_json(body: bytes) -> dict[str, object]:
         value = json.loads(
             text, object_pairs_hook=_keep_unique, parse_constant=_refuse_constant, parse_float=_read_number
         )
-        # Half of a surrogate pair is no character: engines can't read it, and its bytes can't be counted.
-        json.dumps(value, ensure_ascii=False).encode()
+        # Half of a surrogate pair is no character: engines can't read it, and its bytes can't be counted. In text that
+        # is UTF-8 only an escape can stand for one.
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()
     except UnicodeDecodeError:
         raise refuse_request("The request's body is not UTF-8") from None
     except UnicodeEncodeError:
@@ -123,10 +125,16 @@ def _parse_json(body: bytes) -> dict[str, object]:
 def _keep_unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     values = dict(pairs)
     if len(values) < len(pairs):
-        seen: set[str] = set()
-        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise refuse_request(f"The request's body holds the key {twice[:80]!r} twice; allowed: each key once")
+        _refuse_repeated(name for name, _ in pairs)
     return values
+
+
+def _refuse_repeated(names: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise refuse_request(f"The request's body holds the key {name[:80]!r} twice; allowed: each key once")
+        seen.add(name)
 
 
 def _refuse_constant(constant: str) -> Never:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from services.gateway.answers import present
+from services.gateway.answers import correct_usage, present
 from services.gateway.bill import Bill
 from services.gateway.chat import Chat
 from services.gateway.counts import Counts, CountsBroken, read_usage
@@ -52,11 +52,7 @@ class Plain:
             bill.take_prompt(answer.counts)
             bill.take_output(answer.counts.output_tokens, held)
         flight.note_first_word()
-        usage = answer.data["usage"]
-        return {
-            **present(answer.data, bill.model),
-            "usage": {**(usage if isinstance(usage, dict) else {}), **bill.to_usage()},
-        }
+        return {**present(answer.data, bill.model), "usage": correct_usage(answer.data, bill.to_usage())}
 
 
 def _count(answer: dict[str, object]) -> Counts:

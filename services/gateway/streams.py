@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
 from services.gateway import sse
-from services.gateway.answers import end_early, has_choices, present, report_usage
+from services.gateway.answers import correct_usage, end_early, has_choices, present, report_usage
 from services.gateway.bill import Bill
 from services.gateway.bound import bound_output
 from services.gateway.chat import Chat
@@ -138,8 +138,7 @@ class _Relayed:
         if self._flight.ended_by is not None:
             await self._client.write(sse.write_event(end_early(self._last, model, self._flight.ended_by)))
         if self._chat.include_usage:
-            said = self._last.get("usage")
-            usage = {**(said if isinstance(said, dict) else {}), **self._bill.to_usage()}
+            usage = correct_usage(self._last, self._bill.to_usage())
             await self._client.write(sse.write_event(report_usage(self._last, model, usage, receipt)))
         else:
             await self._client.write(sse.write_comment(RECEIPT, receipt))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shlex
 import subprocess
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import Any
 
 import boto3
 import psutil
+import psycopg
 import pytest
 import yaml
 
@@ -95,6 +98,31 @@ class Environment:
         """Return the instance's containers by their part of it: `database-1`, `simulation`."""
         prefix = name_container(self.name, "")
         return {found.name.removeprefix(prefix): found for found in open_podman().containers(self.name)}
+
+    def read_metrics(self, part: str, port: int) -> str:
+        """Return what a container's /metrics says on the instance's network."""
+        [found] = json.loads(self.podman("container", "inspect", self.containers()[part].name))
+        [network] = found["NetworkSettings"]["Networks"].values()
+        with urllib.request.urlopen(f"http://{network['IPAddress']}:{port}/metrics", timeout=10) as answer:
+            return str(answer.read().decode())
+
+    def count_output_tokens(self, engine: str) -> int:
+        """Return how many tokens an engine has put out since it started."""
+        metrics = self.read_metrics(engine, 8000)
+        [value] = re.findall(r"^llamacpp:tokens_predicted_total (\S+)", metrics, re.MULTILINE)
+        return int(float(value))
+
+    def connect(self, role: str, password: str | None = None) -> psycopg.Connection:
+        """Connect to the billing database over TCP, with the password that the instance keeps or another one."""
+        database = self.outputs().billing_database
+        return psycopg.connect(
+            host=database.host,
+            port=database.port,
+            dbname=database.name,
+            user=role,
+            password=password or (self.home.folder / "secrets" / role.replace("_", "_database_")).read_text().strip(),
+            autocommit=True,
+        )
 
     def kill(self, part: str) -> None:
         """End a container as a crash of the machine does: process and monitor at once, so that podman never learns."""

@@ -41,12 +41,12 @@ def test_the_one_address_leads_to_the_model_and_counts_tokens(environment: Envir
 
 
 def test_both_engines_take_part(environment: Environment) -> None:
-    before = {engine: _count_output_tokens(environment, engine) for engine in ENGINES}
+    before = {engine: environment.count_output_tokens(engine) for engine in ENGINES}
 
     for _ in range(8):
         _complete(environment, max_tokens=4, ignore_eos=True)
 
-    grown = {engine: _count_output_tokens(environment, engine) - before[engine] for engine in ENGINES}
+    grown = {engine: environment.count_output_tokens(engine) - before[engine] for engine in ENGINES}
     assert sum(grown.values()) == 32
     assert min(grown.values()) > 0
 
@@ -90,19 +90,19 @@ def test_everything_is_labelled_with_its_instance_and_purpose(environment: Envir
 def test_the_database_is_reached_with_a_password_from_the_secrets_and_not_as_superuser(
     environment: Environment,
 ) -> None:
-    with _connect(environment, "owner") as connection:
+    with environment.connect("billing_owner") as connection:
         [row] = connection.execute("select current_user, current_setting('server_version_num')::int / 10000").fetchall()
 
     assert row == ("billing_owner", 18)
     with pytest.raises(psycopg.OperationalError, match=r"pg_hba\.conf rejects"):
-        psycopg.connect(_dsn(environment, "postgres", "x"))
+        environment.connect("postgres", "x")
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
-        psycopg.connect(_dsn(environment, "billing_owner", "x"))
+        environment.connect("billing_owner", "x")
 
 
 def test_what_is_killed_stopped_or_removed_comes_back_and_the_rest_stays(environment: Environment) -> None:
     before = environment.containers()
-    with _connect(environment, "owner") as connection:
+    with environment.connect("billing_owner") as connection:
         connection.execute("create table kept (amount bigint)")
         connection.execute("insert into kept values (42)")
     environment.kill(ENGINES[0])
@@ -118,7 +118,7 @@ def test_what_is_killed_stopped_or_removed_comes_back_and_the_rest_stays(environ
     assert status.returncode != 0
     assert status.stdout.count("is dead: run `make up`") == 3
     assert {part for part in PARTS if after[part].id == before[part].id} == {ENGINES[1], *GATEWAYS, "simulation"}
-    with _connect(environment, "owner") as connection:
+    with environment.connect("billing_owner") as connection:
         assert connection.execute("select amount from kept").fetchall() == [(42,)]
         connection.execute("drop table kept")
     environment.make("status")
@@ -151,7 +151,7 @@ def test_engines_and_gateways_are_replaced_without_a_request_that_fails(environm
 def test_after_the_machine_went_down_and_an_up_was_killed_everything_comes_back_with_what_it_kept(
     environment: Environment,
 ) -> None:
-    with _connect(environment, "owner") as connection:
+    with environment.connect("billing_owner") as connection:
         connection.execute("create table survivor ()")
     for part in PARTS:
         environment.kill(part)
@@ -166,7 +166,7 @@ def test_after_the_machine_went_down_and_an_up_was_killed_everything_comes_back_
 
     assert set(environment.containers()) == PARTS
     assert all(is_alive(container) for container in environment.containers().values())
-    with _connect(environment, "owner") as connection:
+    with environment.connect("billing_owner") as connection:
         connection.execute("drop table survivor")
     environment.make("status")
 
@@ -200,13 +200,13 @@ def test_down_keeps_the_ledger_and_another_s_container_and_the_next_up_finds_it(
     new_environment: Environment, stranger: str
 ) -> None:
     new_environment.make("up")
-    with _connect(new_environment, "owner") as connection:
+    with new_environment.connect("billing_owner") as connection:
         connection.execute("create table kept ()")
 
     printed = new_environment.make("down").stdout
     left = open_podman().volumes(new_environment.name)
     new_environment.make("up")
-    with _connect(new_environment, "owner") as connection:
+    with new_environment.connect("billing_owner") as connection:
         found = connection.execute("select to_regclass('kept') is not null").fetchone()
 
     assert "the ledger is kept" in printed
@@ -226,25 +226,6 @@ def _complete(environment: Environment, **options: Any) -> Any:
     request = urllib.request.Request(url, json.dumps(body).encode(), headers)
     with urllib.request.urlopen(request, timeout=60) as answer:
         return json.load(answer)
-
-
-def _count_output_tokens(environment: Environment, part: str) -> int:
-    [found] = json.loads(environment.podman("container", "inspect", environment.containers()[part].name))
-    [network] = found["NetworkSettings"]["Networks"].values()
-    with urllib.request.urlopen(f"http://{network['IPAddress']}:8000/metrics", timeout=10) as answer:
-        lines = answer.read().decode().splitlines()
-    [value] = [line.split()[1] for line in lines if line.startswith("llamacpp:tokens_predicted_total ")]
-    return int(float(value))
-
-
-def _connect(environment: Environment, role: str) -> psycopg.Connection:
-    password = (environment.home.folder / "secrets" / f"billing_database_{role}").read_text().strip()
-    return psycopg.connect(_dsn(environment, f"billing_{role}", password), autocommit=True)
-
-
-def _dsn(environment: Environment, user: str, password: str) -> str:
-    database = environment.outputs().billing_database
-    return f"host=127.0.0.1 port={database.port} dbname={database.name} user={user} password={password}"
 
 
 def _bucket(environment: Environment) -> str:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 from uuid import UUID, uuid4
 
 import openai
-import psycopg
 import pytest
 from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
 
@@ -177,12 +175,9 @@ def _begin_stream(customer: openai.OpenAI) -> openai.Stream[ChatCompletionChunk]
 @contextmanager
 def _hold_everything(environment: Environment) -> Iterator[None]:
     """Hold the whole wallet, as a long request of another customer of the account would."""
-    password = (environment.home.folder / "secrets" / "billing_database_gateway").read_text().strip()
-    database = environment.outputs().billing_database
-    dsn = f"host=127.0.0.1 port={database.port} dbname={database.name} user=billing_gateway password={password}"
     key_hash = hashlib.sha256(environment.home.read_demo_key().encode()).digest()
     most = 1_000_000_000
-    with psycopg.connect(dsn, autocommit=True) as gateway:
+    with environment.connect("billing_gateway") as gateway:
         held = gateway.execute(
             "select hold_id from billing.admit(%s, %s, %s, 0, 1, %s, '1 hour')", (uuid4(), key_hash, MODEL, most)
         ).fetchone()
@@ -220,20 +215,12 @@ def _charge_of(usage: Any) -> int:
     return int((usage.prompt_tokens - cached) * 100 + cached * 50 + usage.completion_tokens * 200)
 
 
-def _read_metrics(environment: Environment, part: str, port: int) -> str:
-    [found] = json.loads(environment.podman("container", "inspect", environment.containers()[part].name))
-    [network] = found["NetworkSettings"]["Networks"].values()
-    with urllib.request.urlopen(f"http://{network['IPAddress']}:{port}/metrics", timeout=10) as answer:
-        return str(answer.read().decode())
-
-
 def _count_of_engines(environment: Environment) -> int:
     """Return how many tokens both engines have put out since they started."""
-    text = "\n".join(_read_metrics(environment, f"engine-{MODEL}-{number}", 8000) for number in (1, 2))
-    return sum(int(float(value)) for value in re.findall(r"^llamacpp:tokens_predicted_total (\S+)", text, re.MULTILINE))
+    return sum(environment.count_output_tokens(f"engine-{MODEL}-{number}") for number in (1, 2))
 
 
 def _is_open(environment: Environment, part: str) -> bool:
     """Say whether a gateway has a request in flight."""
-    [value] = re.findall(r"^faregate_gateway_holds_open (\S+)", _read_metrics(environment, part, 8001), re.MULTILINE)
+    [value] = re.findall(r"^faregate_gateway_holds_open (\S+)", environment.read_metrics(part, 8001), re.MULTILINE)
     return float(value) > 0

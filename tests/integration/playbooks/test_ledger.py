@@ -8,15 +8,14 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg import sql
 
 from contract.documents import CATALOG
+from tests.integration.services.billing.books import ROLES, make_roles
 from tests.integration.services.database.container import Container
 
 from .play import Play, use_role
 from .test_database import list_files, watch_commands
 
-ROLES = ("owner", "gateway", "admin", "reporter")
 PASSWORD = "hidden-7Yq"
 FIVE_USD = 5_000_000_000
 
@@ -27,8 +26,7 @@ def play(tmp_path: Path, server: Container) -> Play:
     (tmp_path / "secrets").mkdir()
     for role in ROLES:
         (tmp_path / "secrets" / f"billing_database_{role}").write_text(PASSWORD + "\n")
-        name, password = sql.Identifier(f"billing_{role}"), sql.Literal(PASSWORD)
-        server.query(sql.SQL("create role {} login password {}").format(name, password))
+    make_roles(server, PASSWORD)
     server.query("create database billing owner billing_owner")
     variables = {
         "instance_folder": str(tmp_path),

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-FILE = Path(__file__).parents[3] / "playbooks" / "library" / "podman_replicas.py"
+from .modules import FOLDER, install_podman, run_module
 
 # A container lives if its process is in its own cgroup. The test's own process plays that part.
 ALIVE = {"Id": Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()[0], "Pid": os.getpid()}
@@ -75,23 +75,12 @@ class FakePodman:
         """Run the module as Ansible does."""
         (self.folder / "containers.json").write_text(json.dumps(self.containers), encoding="utf-8")
         arguments = {"instance": "dev", "workload": "web", "replicas": list(replicas)}
-        ended = subprocess.run(
-            [sys.executable, FILE],
-            input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert ended.stdout, ended.stderr
-        return dict(json.loads(ended.stdout.splitlines()[-1]))
+        return run_module("podman_replicas", arguments)[0]
 
 
 @pytest.fixture
 def podman(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakePodman:
-    script = tmp_path / "podman"
-    script.write_text(PODMAN, encoding="utf-8")
-    script.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    install_podman(PODMAN, tmp_path, monkeypatch)
     return FakePodman(tmp_path)
 
 
@@ -254,7 +243,7 @@ def test_a_command_that_says_nothing_is_told_with_its_exit_code(podman: FakePodm
 @pytest.fixture
 def module(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return the module's own code, which waits for less."""
-    spec = importlib.util.spec_from_file_location("podman_replicas", FILE)
+    spec = importlib.util.spec_from_file_location("podman_replicas", FOLDER / "podman_replicas.py")
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)

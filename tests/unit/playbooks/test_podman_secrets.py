@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import re
-import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +12,8 @@ from typing import Any
 
 import pytest
 
-FILE = Path(__file__).parents[3] / "playbooks" / "library" / "podman_secrets.py"
+from .modules import install_podman, run_module
+
 VALUE = "fdW2pVcs8vKq"
 VERSION = "0123456789abcdef"
 
@@ -66,24 +65,14 @@ class FakePodman:
             (self.folder / "secretsdata.json").write_text(json.dumps(self.values), encoding="utf-8")
         folder = str(self.folder / "secrets")
         arguments = {"instance": instance, "workload": "web", "secrets": list(secrets), "folder": folder}
-        ended = subprocess.run(
-            [sys.executable, FILE],
-            input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert ended.stdout, ended.stderr
-        assert VALUE not in ended.stdout + ended.stderr
-        return dict(json.loads(ended.stdout.splitlines()[-1]))
+        answer, printed = run_module("podman_secrets", arguments)
+        assert VALUE not in printed
+        return answer
 
 
 @pytest.fixture
 def podman(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakePodman:
-    script = tmp_path / "podman"
-    script.write_text(PODMAN, encoding="utf-8")
-    script.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    install_podman(PODMAN, tmp_path, monkeypatch)
     return FakePodman(tmp_path)
 
 

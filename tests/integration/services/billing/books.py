@@ -18,6 +18,7 @@ from unittest.mock import patch
 from uuid import uuid4
 
 import psycopg
+from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from services.billing.command_line import main
@@ -169,6 +170,13 @@ class Books:
 
     def expire(self) -> int:
         return self.with_ledger(lambda ledger: ledger.expire())
+
+
+def make_roles(container: Container, password: str = PASSWORD) -> None:
+    """Make the four roles on a server that has never seen them."""
+    for role in ROLES:
+        name = sql.Identifier(f"billing_{role}")
+        container.query(sql.SQL("create role {} login password {}").format(name, sql.Literal(password)))
 
 
 def hash_key(key: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -11,7 +12,7 @@ from psycopg import sql
 
 from tests.integration.services.database.container import Container, make_container
 
-from .books import PASSWORD, ROLES, Books
+from .books import Books, make_roles
 from .customers import Customer, Gateway, make_customer, open_gateway
 
 TEMPLATE = "template_billing"
@@ -22,11 +23,7 @@ def server() -> Iterator[Container]:
     """Return a Postgres with the four roles, which outlive each test's database."""
     with make_container() as container:
         container.start()
-        for role in ROLES:
-            statement = sql.SQL("create role {} login password {}").format(
-                sql.Identifier(f"billing_{role}"), sql.Literal(PASSWORD)
-            )
-            container.query(statement)
+        make_roles(container)
         yield container
 
 
@@ -69,6 +66,18 @@ def customer(gateway: Gateway) -> Iterator[Customer]:
     """Return a customer of the shared ledger who has nothing, and prove the books afterwards."""
     yield make_customer(gateway)
     assert gateway.problems == []
+
+
+@contextmanager
+def run_books(folder: Path) -> Iterator[Books]:
+    """Return a ledger with nothing in it, on a Postgres of its own."""
+    with make_container() as container:
+        container.start()
+        make_roles(container)
+        books = make_books(container, "billing", folder)
+        migrated = books.migrate()
+        assert migrated.returncode == 0, migrated.stderr
+        yield books
 
 
 def lend_books(server: Container, folder: Path, template: str | None = None) -> Iterator[Books]:

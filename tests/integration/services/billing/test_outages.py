@@ -9,13 +9,12 @@ from typing import Any, TypeVar
 
 import psutil
 import pytest
-from psycopg import sql
 
 from services.billing.ledger import Delivery, Hold, Ledger, LedgerAway, Question, Settlement, open_pool
-from tests.integration.services.database.container import Container, make_container
+from tests.integration.services.database.container import Container
 
-from .books import PASSWORD, ROLES, Books, ask
-from .conftest import make_books
+from .books import Books, ask
+from .conftest import run_books
 
 Answer = TypeVar("Answer")
 
@@ -26,17 +25,7 @@ TWENTY = 20
 @pytest.fixture(scope="module")
 def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Books]:
     """Return a ledger on a Postgres of its own, with a customer and a price."""
-    with make_container() as container:
-        container.start()
-        for role in ROLES:
-            container.query(
-                sql.SQL("create role {} login password {}").format(
-                    sql.Identifier(f"billing_{role}"), sql.Literal(PASSWORD)
-                )
-            )
-        books = make_books(container, "billing", tmp_path_factory.mktemp("mortal"))
-        migrated = books.migrate()
-        assert migrated.returncode == 0, migrated.stderr
+    with run_books(tmp_path_factory.mktemp("mortal")) as books:
         books.publish(1_000_000, None, 2_000_000)
         books.open_account(usd_nano=10**9)
         yield books

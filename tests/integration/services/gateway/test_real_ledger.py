@@ -11,12 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from psycopg import sql
 
 from contract.money import parse_usd
-from tests.integration.services.billing.books import MODEL, PASSWORD, ROLES, Books
-from tests.integration.services.billing.conftest import make_books
-from tests.integration.services.database.container import make_container
+from tests.integration.services.billing.books import MODEL, PASSWORD, Books
+from tests.integration.services.billing.conftest import run_books
 
 from .lab import Heard, wait_until
 from .processes import Process, run_process
@@ -31,16 +29,7 @@ TOKEN_PRICE = 200
 @pytest.fixture(scope="module")
 def books(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Books]:
     """Return a ledger with the model's price and no account."""
-    with make_container() as container:
-        container.start()
-        for role in ROLES:
-            statement = sql.SQL("create role {} login password {}").format(
-                sql.Identifier(f"billing_{role}"), sql.Literal(PASSWORD)
-            )
-            container.query(statement)
-        books = make_books(container, "billing", tmp_path_factory.mktemp("books"))
-        ended = books.migrate()
-        assert ended.returncode == 0, ended.stderr
+    with run_books(tmp_path_factory.mktemp("books")) as books:
         books.publish()
         yield books
 
