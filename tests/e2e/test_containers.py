@@ -21,7 +21,7 @@ from .conftest import Environment, run, wait_until
 
 ENGINES = ("engine-smollm2-135m-1", "engine-smollm2-135m-2")
 GATEWAYS = ("gateway-1", "gateway-2")
-PARTS = {"database-1", *ENGINES, *GATEWAYS, "load-balancer-1", "simulation"}
+PARTS = {"database-1", *ENGINES, *GATEWAYS, "load-balancer-1", "prometheus-1", "simulation"}
 MODEL = "smollm2-135m"
 SITE = "ansible-playbook playbooks/site.yml"
 
@@ -73,6 +73,7 @@ def test_containers_are_confined_and_only_what_must_listens_on_loopback(environm
         "gateway-1": [],
         "gateway-2": [],
         "load-balancer-1": [ports.gateway],
+        "prometheus-1": [ports.metrics],
         "simulation": [ports.simulation],
     }
 
@@ -117,7 +118,8 @@ def test_what_is_killed_stopped_or_removed_comes_back_and_the_rest_stays(environ
     assert answers == [2, 2, 2, 2], "the other engine answers meanwhile"
     assert status.returncode != 0
     assert status.stdout.count("is dead: run `make up`") == 3
-    assert {part for part in PARTS if after[part].id == before[part].id} == {ENGINES[1], *GATEWAYS, "simulation"}
+    kept = {ENGINES[1], *GATEWAYS, "prometheus-1", "simulation"}
+    assert {part for part in PARTS if after[part].id == before[part].id} == kept
     with environment.connect("billing_owner") as connection:
         assert connection.execute("select amount from kept").fetchall() == [(42,)]
         connection.execute("drop table kept")

@@ -154,6 +154,7 @@ def test_every_image_of_this_repository_can_be_planned_and_knows_its_port() -> N
         "engine": "8000",
         "gateway": "8000 8001",
         "load-balancer": "8000",
+        "prometheus": "9090",
         "simulation": "5000",
     }
 

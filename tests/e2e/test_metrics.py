@@ -1,0 +1,72 @@
+"""Prometheus on the environment's `metrics_url`: it reads every part, and tells what the parts tell themselves."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.request
+from urllib.parse import urlencode, urlsplit
+
+import psutil
+
+from offline.completion import ask
+
+from .conftest import Environment
+
+MODEL = "smollm2-135m"
+ENGINES = ("engine-smollm2-135m-1", "engine-smollm2-135m-2")
+PATIENCE_SECONDS = 30
+"""Replicas are looked for and read every few seconds."""
+
+Sample = tuple[str, str, float]
+"""Job, model, and the value of one time series."""
+
+
+def test_every_part_is_read_and_only_this_machine_is_answered(environment: Environment) -> None:
+    url = environment.outputs().metrics_url
+
+    _await(
+        url,
+        "up",
+        [
+            *[("engine", MODEL, 1)] * len(ENGINES),
+            *[("gateway", "", 1)] * 2,
+            ("load-balancer", "", 1),
+            ("prometheus", "", 1),
+        ],
+    )
+
+    jobs = [job for job, _, _ in _read(url, 'count by (job) ({__name__=~".+"})')]
+    assert jobs == ["engine", "gateway", "load-balancer", "prometheus"]
+    where = urlsplit(url)
+    listening = [found.laddr for found in psutil.net_connections("tcp") if found.status == psutil.CONN_LISTEN]
+    assert where.hostname == "127.0.0.1"
+    assert [address.ip for address in listening if address.port == where.port] == ["127.0.0.1"]
+
+
+def test_engines_have_put_out_as_many_tokens_as_they_say_themselves(environment: Environment) -> None:
+    outputs = environment.outputs()
+    answer = ask(outputs.gateway_url, MODEL, environment.home.read_demo_key())
+
+    counts = sorted(environment.count_output_tokens(engine) for engine in ENGINES)
+
+    assert sum(counts) >= answer.output_tokens > 0
+    _await(outputs.metrics_url, "llamacpp:tokens_predicted_total", [("engine", MODEL, count) for count in counts])
+
+
+def _await(url: str, query: str, wanted: list[Sample]) -> None:
+    """Wait until Prometheus answers a query as wanted, which one of its next readings must bring about."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (found := _read(url, query)) != wanted and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert found == wanted
+
+
+def _read(url: str, query: str) -> list[Sample]:
+    """Return what Prometheus answers to a query, in order."""
+    with urllib.request.urlopen(f"{url}/api/v1/query?{urlencode({'query': query})}", timeout=10) as answer:
+        found = json.load(answer)["data"]["result"]
+    return sorted(
+        (series["metric"].get("job", ""), series["metric"].get("model", ""), float(series["value"][1]))
+        for series in found
+    )
