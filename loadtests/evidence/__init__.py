@@ -1,0 +1,1 @@
+"""What others say of a run: the ledger, and the engines."""

@@ -1,0 +1,1 @@
+"""A verdict for people: in the terminal, and as a page."""

@@ -1,0 +1,52 @@
+"""A verdict in the terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from loadtests.report.tables import APART_HEAD, COUNTS_HEAD, list_apart, list_counts
+from loadtests.verdict.verdict import Verdict
+
+MOST_DETAILS = 10
+"""How many wrong things of one check are printed; the page has them all."""
+
+# Where nobody's terminal sets a width, lines are as wide as what is printed.
+_console = Console(width=None if sys.stdout.isatty() else 160)
+
+
+def say(text: str) -> None:
+    """Print text as it is."""
+    _console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def show_verdict(verdict: Verdict, page: Path) -> None:
+    """Print what was judged, and where the page is."""
+    _show("Output tokens, counted three times", COUNTS_HEAD, list_counts(verdict))
+    if verdict.cases.apart:
+        _show("Requests that did not end as whole answers do", APART_HEAD, list_apart(verdict))
+    checks = [
+        ("[green]pass[/]" if check.passed else "[red]FAIL[/]", escape(check.name), escape(check.found), check.allowed)
+        for check in verdict.checks
+    ]
+    _show("Verdict", ("", "check", "found", "allowed"), checks)
+    for check in verdict.checks:
+        for detail in check.details[:MOST_DETAILS]:
+            say(f"{check.name}: {detail}")
+        if len(check.details) > MOST_DETAILS:
+            say(f"{check.name}: {len(check.details) - MOST_DETAILS} more on the page")
+    say(f"verdict: {'pass' if verdict.passed else 'FAIL'}; page: {page}")
+
+
+def _show(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    table = Table(title=title, title_justify="left")
+    for name in head:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    _console.print(table)

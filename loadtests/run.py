@@ -1,0 +1,125 @@
+"""One run, from Locust's events: asks everybody before it, collects meanwhile, judges at its end."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import NoReturn
+
+from locust.env import Environment
+from locust.runners import WorkerRunner
+
+from contract.problems import ContractError
+from loadtests.evidence.engines import Engines
+from loadtests.evidence.ledger import Ledger
+from loadtests.evidence.missing import EvidenceMissing
+from loadtests.recorder import Recorder
+from loadtests.records import write_records
+from loadtests.report.page import write_page
+from loadtests.report.screen import say, show_verdict
+from loadtests.report.summary import summarise
+from loadtests.settings import Settings, read_settings
+from loadtests.shapes.stages import StagedShape
+from loadtests.users.streaming import StreamingCustomer
+from loadtests.verdict.verdict import Evidence, Verdict, judge
+
+FAILED, UNUSABLE = 1, 2
+"""Exit codes: the verdict is no; nothing could be judged."""
+
+
+@dataclass(frozen=True)
+class _Sources:
+    """Who is asked, and how things stood before."""
+
+    ledger: Ledger
+    engines: Engines
+    ledger_begun: datetime
+    engines_begun: float
+
+
+class Run:
+    """Listens to Locust's events."""
+
+    def __init__(self, shape: type[StagedShape]) -> None:
+        self._shape = shape
+        self._recorder = Recorder()
+        self._settings: Settings
+        self._sources: _Sources | None = None
+        self._begun = 0.0
+        self._verdict: tuple[Verdict, Path] | None = None
+
+    def prepare(self, environment: Environment, **_: object) -> None:
+        """Read the settings, and ask ledger and engines, before anybody sends anything."""
+        try:
+            self._settings = settings = read_settings()
+            if not isinstance(environment.runner, WorkerRunner):
+                say(f"shape {self._shape.__name__.lower()}, {self._shape.seconds()} s; asking ledger and engines")
+                self._sources = _open_sources(settings)
+        except (ContractError, EvidenceMissing) as error:
+            _give_up(error)
+        environment.host = environment.host or settings.outputs.gateway_url
+        StreamingCustomer.prepare(settings.model, settings.key, settings.seed, self._recorder)
+        self._recorder.listen(environment)
+
+    def begin(self, environment: Environment, **_: object) -> None:
+        """Note when the first user may begin."""
+        self._begun = self._begun or time.time()
+
+    def judge(self, environment: Environment, **_: object) -> None:
+        """Judge, and tell Locust the exit code."""
+        if self._sources is None or not self._begun:
+            return
+        say("waiting for settlements, and for the next scrape of the engines")
+        try:
+            evidence = self._collect(self._sources)
+        except EvidenceMissing as error:
+            environment.process_exit_code = UNUSABLE
+            say(f"verdict: FAIL: evidence is missing: {error}")
+            return
+        verdict = judge(evidence, self._settings)
+        environment.process_exit_code = 0 if verdict.passed else FAILED
+        self._verdict = verdict, self._keep(verdict)
+
+    def show(self, exit_code: int, **_: object) -> None:
+        """Show the verdict, after Locust's own tables."""
+        if self._verdict is not None:
+            show_verdict(*self._verdict)
+
+    def _collect(self, sources: _Sources) -> Evidence:
+        sources.ledger.wait_until_quiet()
+        rows = sources.ledger.list_requests(sources.ledger_begun)
+        return Evidence(
+            records=sorted(self._recorder.records, key=lambda record: record.begun),
+            baseline_ended=self._begun + self._shape.baseline_seconds(),
+            rows=[row for row in rows if row.model == self._settings.model],
+            problems=sources.ledger.list_problems(),
+            counts=sources.engines.count(sources.engines_begun),
+        )
+
+    def _keep(self, verdict: Verdict) -> Path:
+        """Keep what came of the run in a folder of its own; return its page."""
+        name = f"{time.strftime('%Y%m%d-%H%M%S')}-{self._settings.outputs.environment}-{self._shape.__name__.lower()}"
+        folder = self._settings.results / name
+        folder.mkdir(parents=True, exist_ok=True)
+        write_records(verdict.evidence.records, folder / "requests.jsonl")
+        (folder / "verdict.json").write_text(json.dumps(summarise(verdict), indent=2) + "\n")
+        page = folder / "page.html"
+        write_page(verdict, name, page)
+        return page
+
+
+def _open_sources(settings: Settings) -> _Sources:
+    engine = settings.catalog.models[settings.model].engine
+    ledger = Ledger(settings.outputs)
+    engines = Engines(settings.outputs.metrics_url, settings.model, engine)
+    ledger_begun = ledger.wait_until_quiet()
+    return _Sources(ledger, engines, ledger_begun, engines.begin())
+
+
+def _give_up(error: Exception) -> NoReturn:
+    print(f"error: {error}", file=sys.stderr)
+    sys.exit(UNUSABLE)

@@ -1,0 +1,1 @@
+"""Is it good enough? Pure: from what the client saw and what others say to a verdict."""
