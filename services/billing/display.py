@@ -132,9 +132,11 @@ def _show_settlement(request: Row) -> RenderableType:
             ("output_tokens", "output tokens"),
         )
     )
+    engine = request["engine_output_tokens"]
     return _facts(
         "Settlement",
         ("delivered", counted),
+        ("counted by the engine", "not told by its gateway" if engine is None else f"{engine} output tokens"),
         ("charge", f"{_usd(request['charge'])} USD"),
         ("not charged", f"{_usd(request['shortfall'])} USD"),
         ("transaction", request["transaction_id"]),

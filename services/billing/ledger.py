@@ -96,6 +96,8 @@ class Delivery:
     """Those that were not cached."""
     cached_input_tokens: int = 0
     output_tokens: int = 0
+    engine_output_tokens: int = 0
+    """The engine's last count that the gateway read, which is noted and not charged: `output_tokens` or more."""
 
 
 @dataclass(frozen=True)
@@ -161,11 +163,12 @@ class Ledger:
         One that comes after the lease ended charges as much as the wallet still covers, up to the hold.
         """
         row = await self._call(
-            "select * from billing.settle(%s, %s, %s, %s)",
+            "select * from billing.settle(%s, %s, %s, %s, %s)",
             delivery.hold_id,
             delivery.input_tokens,
             delivery.cached_input_tokens,
             delivery.output_tokens,
+            delivery.engine_output_tokens,
         )
         return Settlement(row["charge"], row["shortfall"], row["transaction_id"])
 

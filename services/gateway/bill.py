@@ -27,6 +27,7 @@ class Bill:
         self.hold = hold
         self._most_input_tokens = most_input_tokens
         self._counts = Counts(0, 0, 0)
+        self._engine_output_tokens = 0
         self.exceeded = False
         """The engine counted more than the hold covers. The customer is not charged for that: it is a bound's fault."""
 
@@ -35,26 +36,42 @@ class Bill:
         return self._counts
 
     @property
+    def engine_output_tokens(self) -> int:
+        """Return the engine's last count, delivered or not."""
+        return self._engine_output_tokens
+
+    @property
     def charge(self) -> int:
         """Return the charge, in nano-dollars."""
         return charge(self._quantities, self.hold.prices)
 
-    def take_prompt(self, counts: Counts) -> None:
-        """Owe the prompt."""
+    def note_counts(self, counts: Counts) -> None:
+        """Note what was read of the engine: the prompt is owed from then on, output once it is delivered."""
+        self._engine_output_tokens = counts.output_tokens
         cached = min(counts.cached_input_tokens, self._most_input_tokens)
         fresh = min(counts.input_tokens, self._most_input_tokens - cached)
         self.exceeded |= (fresh, cached) != (counts.input_tokens, counts.cached_input_tokens)
         self._counts = Counts(fresh, cached, self._counts.output_tokens)
 
-    def take_output(self, output_tokens: int, held: int) -> None:
-        """Owe so many output tokens in all, of which `held` are covered."""
-        self.exceeded |= output_tokens > held
-        self._counts = Counts(self._counts.input_tokens, self._counts.cached_input_tokens, min(output_tokens, held))
+    def take_output(self, held: int) -> None:
+        """Owe the output tokens that were noted last, of which `held` are covered: all of them are delivered.
+
+        So no more is ever owed than the engine counted, which the ledger would refuse to settle.
+        """
+        self.exceeded |= self._engine_output_tokens > held
+        output_tokens = min(self._engine_output_tokens, held)
+        self._counts = Counts(self._counts.input_tokens, self._counts.cached_input_tokens, output_tokens)
 
     def to_delivery(self) -> Delivery:
         """Return it as the ledger settles it."""
         counts = self._counts
-        return Delivery(self.hold.id, counts.input_tokens, counts.cached_input_tokens, counts.output_tokens)
+        return Delivery(
+            self.hold.id,
+            counts.input_tokens,
+            counts.cached_input_tokens,
+            counts.output_tokens,
+            self._engine_output_tokens,
+        )
 
     def to_receipt(self) -> dict[str, object]:
         """Return it as the customer reads it."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+_MOST = 2**63 - 1
+"""The ledger notes counts as bigint. One beyond could not be settled, and what was delivered would cost nothing."""
+
 
 class CountsBroken(Exception):
     """An engine's counts can't be used: a stream or an answer with them can't be charged."""
@@ -55,6 +58,6 @@ def read_usage(answer: Mapping[str, object]) -> Counts | None:
 
 
 def _count(value: object) -> int:
-    if type(value) is not int or value < 0:
-        raise CountsBroken("a count is no integer of at least 0")
+    if type(value) is not int or not 0 <= value <= _MOST:
+        raise CountsBroken("a count is no integer from 0 to the ledger's most")
     return value

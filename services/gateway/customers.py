@@ -189,6 +189,7 @@ class Customers:
             input_tokens=bill.counts.input_tokens if bill else None,
             cached_input_tokens=bill.counts.cached_input_tokens if bill else None,
             output_tokens=bill.counts.output_tokens if bill else None,
+            engine_output_tokens=bill.engine_output_tokens if bill else None,
             charge_nanodollars=bill.charge if bill else None,
             ended_by=flight.ended_by,
             bound_exceeded=True if bill and bill.exceeded else None,

@@ -49,8 +49,8 @@ class Plain:
             yield Answer(data, _count(data))
 
         async with reach(self._replicas, bill.model, flight, ask) as answer:
-            bill.take_prompt(answer.counts)
-            bill.take_output(answer.counts.output_tokens, held)
+            bill.note_counts(answer.counts)
+            bill.take_output(held)
         flight.note_first_word()
         return {**present(answer.data, bill.model), "usage": correct_usage(answer.data, bill.to_usage())}
 

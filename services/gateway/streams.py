@@ -110,7 +110,7 @@ class _Relayed:
 
     async def begin(self, first: Chunk) -> None:
         # The engine has read the prompt: it is owed, whether or not the client still reads.
-        self._bill.take_prompt(first.counts)
+        self._bill.note_counts(first.counts)
         self._flight.note_first_word()
         await self._client.begin()
 
@@ -118,7 +118,8 @@ class _Relayed:
         """Relay until the engine's end, or an earlier one."""
         try:
             async for chunk in chunks:
-                self._bill.take_prompt(chunk.counts)
+                # Before anything that may end the stream: what is read and not delivered is noted, too.
+                self._bill.note_counts(chunk.counts)
                 self._last = chunk.data
                 if not has_choices(chunk.data):
                     continue
@@ -127,7 +128,7 @@ class _Relayed:
                     return
                 await self._client.write(sse.write_event(present(chunk.data, self._bill.model)))
                 self._meter.deliver(chunk.counts.output_tokens)
-                self._bill.take_output(chunk.counts.output_tokens, self._meter.held)
+                self._bill.take_output(self._meter.held)
                 self._extension.ask_early()
         except EngineBroken:
             self._flight.ended_by = "drain" if self._flight.is_ending else "engine"

@@ -105,9 +105,9 @@ class Books:
         """Run the admin command as people do."""
         return self._launch("-P", "-m", "services.billing", *arguments)
 
-    def migrate(self) -> subprocess.CompletedProcess[str]:
-        """Bring the schema to the newest revision, as playbooks do."""
-        return self._launch("-P", "-m", "alembic", "-c", "services/billing/alembic.ini", "upgrade", "head")
+    def migrate(self, direction: str = "upgrade", revision: str = "head") -> subprocess.CompletedProcess[str]:
+        """Bring the schema to the newest revision, as playbooks do, or to another one."""
+        return self._launch("-P", "-m", "alembic", "-c", "services/billing/alembic.ini", direction, revision)
 
     def _launch(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

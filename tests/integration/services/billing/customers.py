@@ -48,6 +48,17 @@ class Gateway:
     def settle(self, delivery: Delivery) -> Settlement:
         return self._run(self.ledger.settle(delivery))
 
+    def settle_as_before(self, delivery: Delivery) -> Settlement:
+        """Settle as a gateway of before the engine's count was told."""
+        ((charge, shortfall, transaction_id),) = self.query(
+            "select charge, shortfall, transaction_id from billing.settle(%s, %s, %s, %s)",
+            delivery.hold_id,
+            delivery.input_tokens,
+            delivery.cached_input_tokens,
+            delivery.output_tokens,
+        )
+        return Settlement(charge, shortfall, transaction_id)
+
     def renew(self, *hold_ids: int) -> None:
         self._run(self.ledger.renew(hold_ids))
 
@@ -137,6 +148,13 @@ class Customer:
     def state(self, hold: Hold) -> str:
         ((state,),) = self.gateway.query("select state from billing.holds where id = %s", hold.id)
         return str(state)
+
+    def engine_output_tokens(self, hold: Hold) -> int | None:
+        ((tokens,),) = self.gateway.query(
+            "select engine_output_tokens from reports.requests where hold_id = %s", hold.id
+        )
+        assert tokens is None or isinstance(tokens, int)
+        return tokens
 
     @property
     def wallet(self) -> tuple[int, int]:

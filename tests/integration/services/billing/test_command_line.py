@@ -129,12 +129,13 @@ def test_a_request_is_shown_with_all_that_became_of_it(books: Books) -> None:
     hold = books.admit(question).hold
     assert hold
     assert books.extend(hold.id, 300)
-    books.settle(Delivery(hold.id, 7, 2, 250))
+    books.settle(Delivery(hold.id, 7, 2, 250, 253))
 
     shown = books.read("show", str(question.request_id))
     charge = 7 * 100 + 2 * 50 + 250 * 200
     assert shown["request"] | {"account": "demo", "state": "settled", "charge": charge} == shown["request"]
     assert shown["request"]["held_amount"] == 10 * 100 + 300 * 200
+    assert (shown["request"]["output_tokens"], shown["request"]["engine_output_tokens"]) == (250, 253)
     assert [(row["output_tokens"], row["added_amount"]) for row in shown["extensions"]] == [(300, 200 * 200)]
     assert [(row["book"], row["amount"], row["balance_after"]) for row in shown["entries"]] == [
         ("wallet", -charge, FIVE_USD - charge),
@@ -145,6 +146,23 @@ def test_a_request_is_shown_with_all_that_became_of_it(books: Books) -> None:
     table = books.run("show", str(question.request_id)).stdout
     for words in ("settled", "7 input tokens, 2 cached input tokens, 250 output tokens", "0.0000508 USD", "4.9999492"):
         assert words in table
+    (counted,) = (line for line in table.splitlines() if "counted by the engine" in line)
+    assert "253 output tokens" in counted
+
+
+def test_a_request_whose_gateway_told_no_count_of_the_engine_is_shown_so(books: Books) -> None:
+    books.publish()
+    books.open_account(usd_nano=FIVE_USD)
+    question = ask()
+    hold = books.admit(question).hold
+    assert hold
+    with books.connect("gateway") as gateway_of_before:
+        gateway_of_before.execute("select * from billing.settle(%s, 10, 0, 20)", (hold.id,))
+
+    assert books.read("show", str(question.request_id))["request"]["engine_output_tokens"] is None
+    table = books.run("show", str(question.request_id)).stdout
+    (counted,) = (line for line in table.splitlines() if "counted by the engine" in line)
+    assert "not told by its gateway" in counted
 
 
 def test_a_request_in_flight_is_shown_as_not_settled_yet(books: Books) -> None:
@@ -160,7 +178,7 @@ def test_the_books_are_proven_and_what_is_wrong_fails_by_name(books: Books) -> N
     books.open_account(usd_nano=FIVE_USD)
     hold = books.admit(ask()).hold
     assert hold
-    books.settle(Delivery(hold.id, 10, 0, 100))
+    books.settle(Delivery(hold.id, 10, 0, 100, 100))
     proof = books.read("prove")
     assert proof["proven"] is True
     assert sum(book["amount"] for book in proof["books"]) == 0

@@ -50,7 +50,7 @@ def test_holds_of_several_accounts_expire_together(customer: Customer) -> None:
 def test_what_is_settled_before_it_expires_is_not_given_back_again(customer: Customer) -> None:
     hold = customer.hold()
     customer.pass_lease(hold)
-    assert customer.gateway.settle(Delivery(hold.id, 10, 0, 10)).charge == 30
+    assert customer.gateway.settle(Delivery(hold.id, 10, 0, 10, 10)).charge == 30
     assert not customer.books.one("select late from reports.requests where hold_id = %s", hold.id)
     assert customer.gateway.expire() == 0
     assert customer.wallet == (970, 0)

@@ -91,6 +91,7 @@ class Held:
     state: str = "open"
     lease_ended: bool = False
     settlement: Settlement | None = None
+    engine_output_tokens: int | None = None
 
     @property
     def amount(self) -> int:
@@ -232,10 +233,17 @@ class Machine(RuleBasedStateMachine):
             one.output_tokens, one.lease_ended = tokens, False
         assert self.gateway.extend(one.id, tokens) is covered
 
-    @rule(one=holds, inputs=st.integers(0, 50), cached=st.integers(0, 20), outputs=st.integers(0, 80))
-    def settle(self, one: Held, inputs: int, cached: int, outputs: int) -> None:
-        delivery = Delivery(one.id, inputs, cached, outputs)
-        settlement = self.gateway.settle(delivery)
+    @rule(
+        one=holds,
+        inputs=st.integers(0, 50),
+        cached=st.integers(0, 20),
+        outputs=st.integers(0, 80),
+        undelivered=st.none() | st.integers(0, 20),
+    )
+    def settle(self, one: Held, inputs: int, cached: int, outputs: int, undelivered: int | None) -> None:
+        delivery = Delivery(one.id, inputs, cached, outputs, outputs + (undelivered or 0))
+        settle = self.gateway.settle_as_before if undelivered is None else self.gateway.settle
+        settlement = settle(delivery)
         if one.settlement:
             assert settlement == one.settlement
             return
@@ -248,7 +256,9 @@ class Machine(RuleBasedStateMachine):
             assert settlement.shortfall == 0
         one.wallet.balance -= charged
         one.state, one.settlement = "settled", settlement
+        one.engine_output_tokens = None if undelivered is None else delivery.engine_output_tokens
         assert self.gateway.settle(delivery) == settlement
+        assert self.gateway.settle_as_before(delivery) == settlement
 
     @rule(one=holds)
     def end_lease(self, one: Held) -> None:
@@ -294,12 +304,12 @@ class Machine(RuleBasedStateMachine):
     @invariant()
     def holds_are_as_they_should_be(self) -> None:
         found = self.superuser.execute(
-            "select hold_id, state, held_amount, lease_until < now() from reports.requests where model = %s "
-            "order by hold_id",
+            "select hold_id, state, held_amount, lease_until < now(), engine_output_tokens from reports.requests "
+            "where model = %s order by hold_id",
             (self.model,),
         ).fetchall()
         holds = sorted(self.all_holds(), key=lambda one: one.id)
-        assert found == [(one.id, one.state, one.amount, one.lease_ended) for one in holds]
+        assert found == [(one.id, one.state, one.amount, one.lease_ended, one.engine_output_tokens) for one in holds]
 
     @invariant()
     def the_books_are_right(self) -> None:

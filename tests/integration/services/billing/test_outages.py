@@ -44,7 +44,7 @@ def test_what_was_answered_before_a_crash_is_there_after_it(mortal: Books) -> No
             admission = await tell(ledger.admit(question), question)
             assert admission.hold
             admitted[question] = admission.hold
-            delivery = Delivery(admission.hold.id, 10, 0, 10)
+            delivery = Delivery(admission.hold.id, 10, 0, 10, 10)
             settled[delivery] = await tell(ledger.settle(delivery), delivery)
             if len(settled) > TWENTY:
                 started.set()

@@ -88,7 +88,7 @@ def scene(gateway: Gateway) -> Iterator[Scene]:
     untouched = make_customer(gateway, 1_000)
     open_hold, settled, expired = (customer.hold(most=10) for _ in range(3))
     customer.end_lease(expired)
-    charge = gateway.settle(Delivery(settled.id, 10, 0, 5)).transaction_id
+    charge = gateway.settle(Delivery(settled.id, 10, 0, 5, 5)).transaction_id
     assert charge
     books = customer.books
     numbers = {

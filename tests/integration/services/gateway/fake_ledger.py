@@ -124,6 +124,8 @@ class FakeLedger:
         else:
             if delivery.output_tokens > kept.hold.output_tokens or due > kept.hold.amount:
                 self.wrongs.append(f"hold {delivery.hold_id}: {delivery} is more than {kept.hold}")
+            if delivery.engine_output_tokens < delivery.output_tokens:
+                self.wrongs.append(f"hold {delivery.hold_id}: {delivery} is more than the engine counted")
             kept.settled.append(delivery)
             self.balance -= due
         self._break_off()

@@ -39,7 +39,7 @@ async def test_what_is_in_flight_is_finished_and_nothing_new_is_taken() -> None:
         await lab.serving
 
         assert (heard.words, heard.ended_by) == ("one two ", None)
-        assert lab.ledger.deliveries == [Delivery(1, 8, 4, 6)]
+        assert lab.ledger.deliveries == [Delivery(1, 8, 4, 6, 6)]
 
 
 async def test_streams_that_take_too_long_are_ended_cleanly() -> None:
@@ -56,7 +56,7 @@ async def test_streams_that_take_too_long_are_ended_cleanly() -> None:
         await lab.serving
 
         assert (heard.words, heard.ended_by) == ("one ", "drain")
-        assert lab.ledger.deliveries == [Delivery(1, 8, 4, 3)]
+        assert lab.ledger.deliveries == [Delivery(1, 8, 4, 3, 3)]
 
 
 @pytest.mark.parametrize("stream", [False, True])

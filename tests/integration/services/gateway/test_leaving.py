@@ -55,8 +55,29 @@ async def test_a_client_that_leaves_midway_owes_what_was_written_to_it_and_frees
         await wait_until(lambda: lab.engine.broken_off == 1, "the engine's request is closed")
         await lab.settled()
 
-        assert lab.ledger.deliveries == [Delivery(1, 8, 4, 6)]
+        assert lab.ledger.deliveries == [Delivery(1, 8, 4, 6, 6)]
         assert await lab.measure('faregate_gateway_stream_endings_total{reason="client"}') == 1
+
+
+async def test_what_the_engine_had_sent_and_a_client_that_left_did_not_get_is_noted_and_costs_nothing() -> None:
+    async def play(line: Line, _: Mapping[str, Any]) -> None:
+        await line.say("one ", 3)
+        await line.say("two ", 6)
+        await line.say("three ", 12)
+        await asyncio.Event().wait()
+
+    async with open_lab(ScriptedEngine(play), slice_tokens=8) as lab:
+        lab.ledger.extending.clear()
+        reader, writer = await send(lab, {**HELLO, "stream": True})
+        await reader.readuntil(b"two ")
+        # The third part is over the hold: it waits for the ledger, and the client does not.
+        await asyncio.sleep(0.1)
+        writer.close()
+        await wait_until(lambda: lab.engine.broken_off == 1, "the engine's request is closed")
+        lab.ledger.extending.set()
+        await lab.settled()
+
+        assert lab.ledger.deliveries == [Delivery(1, 8, 4, 6, 12)]
 
 
 async def test_a_client_that_takes_nothing_is_given_up() -> None:
@@ -69,7 +90,10 @@ async def test_a_client_that_takes_nothing_is_given_up() -> None:
         _, writer = await send(lab, {**HELLO, "stream": True})
         await wait_until(lambda: len(lab.ledger.deliveries) == 1, "it is settled")
 
-        assert 0 < lab.ledger.deliveries[0].output_tokens < 199
+        (delivery,) = lab.ledger.deliveries
+        assert 0 < delivery.output_tokens < 199
+        # The part that was being written is not delivered; the engine counted it.
+        assert delivery.engine_output_tokens == delivery.output_tokens + 1
         writer.transport.abort()
 
 
@@ -113,6 +137,8 @@ async def test_whenever_a_client_leaves_its_hold_is_settled_once_and_for_no_more
         outputs = {delivery.output_tokens for delivery in lab.ledger.deliveries}
         assert outputs <= {0, *range(3, 31, 3), 31} if stream else outputs <= {0, 9}
         assert len(outputs) > 1
+        counted = {delivery.engine_output_tokens - delivery.output_tokens for delivery in lab.ledger.deliveries}
+        assert counted <= ({0, 1, 3} if stream else {0})
         assert all(delivery.input_tokens == 8 for delivery in lab.ledger.deliveries if delivery.output_tokens)
         assert all(len(kept.settled) == 1 for kept in lab.ledger.kept.values())
         assert (await lab.ask(body)).status == 200

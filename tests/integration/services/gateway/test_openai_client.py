@@ -73,7 +73,7 @@ async def test_an_answer_is_charged_as_the_model_counted(engine: Engine) -> None
         assert answer.usage.completion_tokens == 24
         assert "timings" not in answer.model_extra
         cached = answer.usage.prompt_tokens_details.cached_tokens
-        assert talk.ledger.deliveries == [Delivery(1, answer.usage.prompt_tokens - cached, cached, 24)]
+        assert talk.ledger.deliveries == [Delivery(1, answer.usage.prompt_tokens - cached, cached, 24, 24)]
         assert talk.ledger.questions[0].input_tokens >= answer.usage.prompt_tokens
 
 
@@ -98,7 +98,7 @@ async def test_a_stream_is_charged_as_the_model_counted(engine: Engine) -> None:
         usage = chunks[-1].usage
         assert usage.completion_tokens == 24
         (delivery,) = talk.ledger.deliveries[:1]
-        assert delivery.output_tokens == 24
+        assert delivery.output_tokens == delivery.engine_output_tokens == 24
         assert delivery.input_tokens + delivery.cached_input_tokens == usage.prompt_tokens
         receipt = chunks[-1].model_extra["faregate"]
         quantities = {
@@ -133,7 +133,9 @@ async def test_an_answer_that_ends_by_itself_is_charged_with_the_token_that_ends
         await talk.lab.settled()
 
         assert chunks[-2].choices[0].finish_reason == "stop"
-        assert talk.ledger.deliveries[0].output_tokens == chunks[-1].usage.completion_tokens  # type: ignore[union-attr]
+        (delivery,) = talk.ledger.deliveries
+        assert delivery.output_tokens == chunks[-1].usage.completion_tokens  # type: ignore[union-attr]
+        assert delivery.engine_output_tokens == delivery.output_tokens
 
 
 async def test_a_spent_wallet_ends_a_stream_without_an_exception(engine: Engine) -> None:
@@ -143,7 +145,8 @@ async def test_a_spent_wallet_ends_a_stream_without_an_exception(engine: Engine)
 
         assert chunks[-1].choices[0].finish_reason == "length"
         assert chunks[-1].model_extra["faregate"] == {"ended_by": "wallet"}
-        assert 8 < talk.ledger.deliveries[0].output_tokens <= 16
+        (delivery,) = talk.ledger.deliveries
+        assert 8 < delivery.output_tokens <= 16 < delivery.engine_output_tokens
 
 
 async def test_a_prompt_is_counted_by_the_engine_where_its_bytes_are_too_dear(engine: Engine) -> None:

@@ -39,7 +39,7 @@ async def test_an_answer_is_relayed_whole_and_charged_whole() -> None:
             "output_tokens": 9,
             "charge_usd": "0.000000028",
         }
-        assert lab.ledger.deliveries == [Delivery(1, PROMPT - CACHED, CACHED, 9)]
+        assert lab.ledger.deliveries == [Delivery(1, PROMPT - CACHED, CACHED, 9, 9)]
 
 
 async def test_the_hold_covers_the_prompt_s_bytes_and_all_the_answer_may_be() -> None:
@@ -94,7 +94,7 @@ async def test_a_customer_never_pays_for_more_than_was_held() -> None:
         await lab.settled()
 
         assert heard.status == 200
-        assert lab.ledger.deliveries == [Delivery(1, BOUND, 0, 3)]
+        assert lab.ledger.deliveries == [Delivery(1, BOUND, 0, 3, 900)]
         assert await lab.measure("faregate_gateway_bounds_exceeded_total") == 1
 
 

@@ -109,9 +109,14 @@ async def test_what_a_receipt_says_is_what_the_wallet_loses(books: Books, accoun
         assert [parse_usd(receipt["charge_usd"]) for receipt in receipts] == charges
         assert shop.wallet == (10**9 - sum(charges), 0)
         requests = books.query(
-            "select request_id::text, charge from reports.requests where account = %s order by hold_id", account
+            "select request_id::text, charge, output_tokens, engine_output_tokens from reports.requests "
+            "where account = %s order by hold_id",
+            account,
         )
-        assert requests == [(receipts[0]["request_id"], charges[0]), (receipts[1]["request_id"], charges[1])]
+        assert requests == [
+            (receipts[0]["request_id"], charges[0], 9, 9),
+            (receipts[1]["request_id"], charges[1], 31, 31),
+        ]
         await shop.end()
 
 
@@ -125,6 +130,8 @@ async def test_a_wallet_is_spent_to_the_last_slice_and_never_further(
         await shop.settled()
 
         assert heard.ended_by == "wallet"
+        counts = "select output_tokens, engine_output_tokens from reports.requests where account = %s"
+        assert books.query(counts, account) == [(15, 18)]
         assert shop.wallet[0] == 100 * bound + 16 * TOKEN_PRICE - PROMPT_PRICE - 15 * TOKEN_PRICE
         statuses: list[int] = []
         while not statuses or statuses[-1] == 200:

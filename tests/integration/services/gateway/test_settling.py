@@ -28,7 +28,7 @@ async def test_an_answer_does_not_wait_for_its_settlement_which_is_made_once_the
         assert await lab.measure("faregate_gateway_holds_open") == 1
         lab.ledger.is_away = False
         await lab.settled()
-        assert lab.ledger.deliveries == [Delivery(1, 8, 4, 9)]
+        assert lab.ledger.deliveries == [Delivery(1, 8, 4, 9, 9)]
         while await lab.measure("faregate_gateway_holds_open"):
             await asyncio.sleep(0.01)
 
@@ -45,7 +45,7 @@ async def test_a_settlement_that_was_made_and_not_heard_of_is_asked_for_again_un
         while await lab.measure('faregate_gateway_tokens_total{model="tiny",unit="output_tokens"}') != 9:
             await asyncio.sleep(0.01)
 
-        assert lab.ledger.deliveries == [Delivery(1, 8, 4, 9)]
+        assert lab.ledger.deliveries == [Delivery(1, 8, 4, 9, 9)]
         assert lab.ledger.balance == 10**15 - 28
         assert await lab.measure('faregate_gateway_charged_nanodollars_total{model="tiny"}') == 28
 
@@ -107,6 +107,7 @@ async def test_the_log_names_request_account_and_cost_and_no_secret(capsys: pyte
     line = lines[plain.headers["x-request-id"]]
     assert (line["account"], line["hold_id"], line["model"], line["status"]) == ("acme", 1, "tiny", 200)
     assert (line["input_tokens"], line["cached_input_tokens"], line["output_tokens"]) == (8, 4, 9)
+    assert line["engine_output_tokens"] == 9
     assert line["charge_nanodollars"] == 28
     assert line["client_request_id"] == ("mine__x_" + "y" * 100)[:64]
     assert lines[streamed.headers["x-request-id"]]["charge_nanodollars"] == 72

@@ -36,7 +36,7 @@ async def test_a_stream_is_relayed_whole_and_charged_by_the_engine_s_counts() ->
             "output_tokens": 31,
             "charge_usd": "0.000000072",
         }
-        assert lab.ledger.deliveries == [Delivery(1, 8, 4, 31)]
+        assert lab.ledger.deliveries == [Delivery(1, 8, 4, 31, 31)]
         assert str(lab.ledger.questions[0].request_id) == heard.headers["x-request-id"]
 
 
@@ -136,7 +136,7 @@ async def test_a_spent_wallet_ends_a_stream_cleanly_at_what_was_held() -> None:
         assert heard.words == "".join(f"secret{number} " for number in range(1, 6))
         assert heard.events[-1]["usage"] == make_usage(15)
         assert heard.events[-1]["faregate"]["output_tokens"] == 15
-        assert lab.ledger.deliveries == [Delivery(1, 8, 4, 15)]
+        assert lab.ledger.deliveries == [Delivery(1, 8, 4, 15, 18)]
         assert await lab.measure('faregate_gateway_stream_endings_total{reason="wallet"}') == 1
         assert await lab.measure("faregate_gateway_extensions_refused_total") == 1
 
@@ -169,7 +169,7 @@ async def test_a_ledger_that_stays_away_ends_a_stream_where_its_hold_does() -> N
         lab.ledger.is_away = False
         await lab.settled()
 
-        assert lab.ledger.deliveries == [Delivery(1, 8, 4, 6)]
+        assert lab.ledger.deliveries == [Delivery(1, 8, 4, 6, 9)]
         assert await lab.measure("faregate_gateway_settlement_retries_total") > 0
 
 
@@ -266,18 +266,33 @@ async def exceed_the_limit(line: Line, _: Mapping[str, Any]) -> None:
     await line.say("free", 201)
 
 
+async def exceed_every_ledger(line: Line, _: Mapping[str, Any]) -> None:
+    await line.say("secret1 ", 3)
+    await line.say("free", 2**63)
+
+
 @pytest.mark.parametrize(
-    "play",
-    [cut, stall, end_too_early, say_an_error, say_no_json, stop_counting, count_backwards, exceed_the_limit],
+    ("play", "counted"),
+    [
+        (cut, 3),
+        (stall, 3),
+        (end_too_early, 3),
+        (say_an_error, 3),
+        (say_no_json, 3),
+        (stop_counting, 3),
+        (count_backwards, 3),
+        (exceed_the_limit, 201),
+        (exceed_every_ledger, 3),
+    ],
 )
-async def test_an_engine_that_fails_midway_ends_the_stream_so_that_the_client_can_tell(play: Any) -> None:
+async def test_an_engine_that_fails_midway_ends_the_stream_so_that_the_client_can_tell(play: Any, counted: int) -> None:
     async with open_lab(ScriptedEngine(play), slice_tokens=100, silence_seconds=0.5) as lab:
         heard = await lab.stream(stream_options={"include_usage": True})
         await lab.settled()
 
         assert (heard.words, heard.ended_by) == ("secret1 ", "engine")
         assert heard.events[-1]["faregate"]["output_tokens"] == 3
-        assert lab.ledger.deliveries == [Delivery(1, 8, 4, 3)]
+        assert lab.ledger.deliveries == [Delivery(1, 8, 4, 3, counted)]
         assert await lab.measure('faregate_gateway_stream_endings_total{reason="engine"}') == 1
 
 
@@ -317,4 +332,4 @@ async def test_tokens_of_no_word_are_charged_with_the_end_and_only_if_held() -> 
         await lab.settled()
 
         assert (heard.words, heard.ended_by) == ("word", "wallet")
-        assert lab.ledger.deliveries == [Delivery(1, 8, 4, 8)]
+        assert lab.ledger.deliveries == [Delivery(1, 8, 4, 8, 9)]

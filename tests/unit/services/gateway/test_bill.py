@@ -27,10 +27,10 @@ def test_a_bill_begins_with_nothing() -> None:
 
 def test_a_receipt_and_the_usage_say_what_the_ledger_is_told() -> None:
     bill = make_bill()
-    bill.take_prompt(Counts(6, 26, 1))
-    bill.take_output(12, 50)
+    bill.note_counts(Counts(6, 26, 12))
+    bill.take_output(50)
 
-    assert bill.to_delivery() == Delivery(3, 6, 26, 12)
+    assert bill.to_delivery() == Delivery(3, 6, 26, 12, 12)
     assert bill.to_receipt() == {
         "request_id": str(REQUEST),
         "model": "tiny",
@@ -49,11 +49,24 @@ def test_a_receipt_and_the_usage_say_what_the_ledger_is_told() -> None:
     assert not bill.exceeded
 
 
+def test_what_was_read_and_not_delivered_is_noted_and_costs_nothing() -> None:
+    bill = make_bill()
+    bill.note_counts(Counts(6, 26, 12))
+    bill.take_output(50)
+    charge, receipt = bill.charge, bill.to_receipt()
+    bill.note_counts(Counts(6, 26, 60))
+
+    assert bill.to_delivery() == Delivery(3, 6, 26, 12, 60)
+    assert (bill.charge, bill.to_receipt()) == (charge, receipt)
+    assert not bill.exceeded
+
+
 @given(fresh=COUNT, cached=COUNT, output=COUNT)
 def test_whatever_an_engine_counts_the_charge_is_within_the_hold(fresh: int, cached: int, output: int) -> None:
     bill = make_bill()
-    bill.take_prompt(Counts(fresh, cached, 0))
-    bill.take_output(output, bill.hold.output_tokens)
+    bill.note_counts(Counts(fresh, cached, output))
+    bill.take_output(bill.hold.output_tokens)
 
     assert bill.charge <= bill.hold.amount
+    assert bill.to_delivery().output_tokens <= bill.to_delivery().engine_output_tokens == output
     assert bill.exceeded == (fresh + cached > 100 or output > 50)

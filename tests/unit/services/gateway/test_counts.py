@@ -23,7 +23,16 @@ def test_openai_s_usage_counts_what_was_cached_as_a_part_of_the_prompt() -> None
     assert read_usage({"usage": None}) is None
 
 
-@pytest.mark.parametrize("usage", [{}, [], {"prompt_tokens": 1}, {"prompt_tokens": True, "completion_tokens": 1}])
+@pytest.mark.parametrize(
+    "usage",
+    [
+        {},
+        [],
+        {"prompt_tokens": 1},
+        {"prompt_tokens": True, "completion_tokens": 1},
+        {"prompt_tokens": 1, "completion_tokens": 2**63},
+    ],
+)
 def test_usage_that_does_not_count_is_broken(usage: object) -> None:
     with pytest.raises(CountsBroken):
         read_usage({"usage": usage})

@@ -1,0 +1,1 @@
+grant execute on function billing.settle(bigint, bigint, bigint, bigint, bigint) to billing_gateway;
