@@ -80,7 +80,7 @@ def test_gateways_of_before_settle_while_engine_counts_are_added_and_afterwards(
     assert empty.settle(Delivery(new.id, 10, 0, 50, 60)).charge == 110
 
     requests = dict(empty.query("select hold_id, engine_output_tokens from reports.requests where charge = 110"))
-    assert requests == {**dict.fromkeys((one.id for one in (before, under_way, meanwhile, afterwards))), new.id: 60}
+    assert requests == {**dict.fromkeys(one.id for one in (before, under_way, meanwhile, afterwards)), new.id: 60}
     assert (empty.wallet(), empty.wallet("other")) == ((10**9 - 4 * 110, 0), (10**9 - 110, 0))
     assert empty.problems == []
 
