@@ -10,8 +10,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
 
+import gevent
 from locust.env import Environment
-from locust.runners import WorkerRunner
+from locust.runners import STATE_RUNNING, STATE_SPAWNING, WorkerRunner
 
 from contract.problems import ContractError
 from loadtests.evidence.engines import Engines
@@ -29,6 +30,7 @@ from loadtests.verdict.verdict import Evidence, Verdict, judge
 
 FAILED, UNUSABLE = 1, 2
 """Exit codes: the verdict is no; nothing could be judged."""
+PROGRESS_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class Run:
         self._sources: _Sources | None = None
         self._begun = 0.0
         self._verdict: tuple[Verdict, Path] | None = None
+        self._missing: EvidenceMissing | None = None
 
     def prepare(self, environment: Environment, **_: object) -> None:
         """Read the settings, and ask ledger and engines, before anybody sends anything."""
@@ -68,6 +71,8 @@ class Run:
     def begin(self, environment: Environment, **_: object) -> None:
         """Note when the first user may begin."""
         self._begun = self._begun or time.time()
+        if self._sources is not None:
+            gevent.spawn(self._show_progress, environment)
 
     def judge(self, environment: Environment, **_: object) -> None:
         """Judge, and tell Locust the exit code."""
@@ -76,9 +81,8 @@ class Run:
         say("waiting for settlements, and for the next scrape of the engines")
         try:
             evidence = self._collect(self._sources)
-        except EvidenceMissing as error:
-            environment.process_exit_code = UNUSABLE
-            say(f"verdict: FAIL: evidence is missing: {error}")
+        except EvidenceMissing as missing:
+            environment.process_exit_code, self._missing = UNUSABLE, missing
             return
         verdict = judge(evidence, self._settings)
         environment.process_exit_code = 0 if verdict.passed else FAILED
@@ -88,6 +92,16 @@ class Run:
         """Show the verdict, after Locust's own tables."""
         if self._verdict is not None:
             show_verdict(*self._verdict)
+        elif self._missing is not None:
+            say(f"verdict: FAIL: evidence is missing: {self._missing}")
+
+    def _show_progress(self, environment: Environment) -> None:
+        while environment.runner is not None and environment.runner.state in (STATE_SPAWNING, STATE_RUNNING):
+            gevent.sleep(PROGRESS_SECONDS)
+            records = self._recorder.records
+            failed = sum(record.outcome.is_failure for record in records)
+            seconds = min(round(time.time() - self._begun), self._shape.seconds())
+            say(f"{seconds} of {self._shape.seconds()} s: {len(records)} requests, {failed} failed")
 
     def _collect(self, sources: _Sources) -> Evidence:
         sources.ledger.wait_until_quiet()
@@ -117,6 +131,8 @@ def _open_sources(settings: Settings) -> _Sources:
     ledger = Ledger(settings.outputs)
     engines = Engines(settings.outputs.metrics_url, settings.model, engine)
     ledger_begun = ledger.wait_until_quiet()
+    # Asked for nothing but to see before a long run that it can be asked.
+    ledger.list_requests(ledger_begun), ledger.list_problems()
     return _Sources(ledger, engines, ledger_begun, engines.begin())
 
 

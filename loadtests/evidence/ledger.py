@@ -12,7 +12,7 @@ from typing import LiteralString, TypeVar
 import boto3
 import psycopg
 from botocore.exceptions import BotoCoreError, ClientError
-from psycopg.rows import RowFactory, class_row, scalar_row
+from psycopg.rows import RowFactory, class_row, scalar_row, tuple_row
 
 from contract.outputs import Outputs
 from loadtests.evidence.missing import EvidenceMissing
@@ -87,10 +87,10 @@ class Ledger:
 
     def list_problems(self) -> Sequence[str]:
         """Return what does not add up in the books."""
-        return self._ask(
-            scalar_row,
-            "select format('%s: %s: expected %s, found %s', rule, subject, expected, found) from reports.problems",
-        )
+        found = self._ask(tuple_row, "select rule, subject, expected, found from reports.problems")
+        return [
+            f"{rule}: {subject}: expected {expected}, found {is_found}" for rule, subject, expected, is_found in found
+        ]
 
     def list_requests(self, since: datetime) -> Sequence[LedgerRow]:
         """Return the requests, anybody's, that were admitted since then."""
