@@ -6,6 +6,8 @@ PYTHON ?= python3
 ENV ?= local
 INSTANCE ?= local
 PORT ?=
+# The traffic shape of `make load`: a file in loadtests/shapes.
+SHAPE ?= smoke
 # Answers ahead what `make down` asks.
 YES ?=
 # Who an instance belongs to; clean-up after tests removes only what is marked `test`.
@@ -20,7 +22,7 @@ help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 	@echo "  ENV=local INSTANCE=local PORT=8080 choose the environment, the copy of it on this machine, the gateway's port"
 
-.PHONY: up prepare down clean status doctor logs preview
+.PHONY: up prepare down clean status doctor logs preview load
 up: tools ## Bring `local` up on this machine, or heal it
 	@$(OFFLINE) up $(WHERE) --port '$(PORT)' --purpose '$(PURPOSE)'
 
@@ -44,6 +46,9 @@ logs: tools ## Print an instance's logs
 
 preview: tools ## Show what `make up` would change in the stack
 	@$(OFFLINE) preview $(WHERE)
+
+load: tools ## Load test: SHAPE=smoke; fails unless quality and money are right
+	@$(OFFLINE) load $(WHERE) --shape '$(SHAPE)'
 
 .PHONY: tools lock
 tools: .venv/.ready ## Install the Python packages into .venv

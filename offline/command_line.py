@@ -16,23 +16,25 @@ from offline.stack_file import require_environment
 
 @dataclass(frozen=True)
 class Command:
-    """One command, and the native one that does this for an environment of a real account."""
+    """One command."""
 
     run: Callable[[argparse.Namespace], int]
     native: str
+    """What does this for an environment of a real account, whose name takes the place of the braces."""
 
 
 COMMANDS = {
-    "up": Command(commands.up, "pulumi up"),
-    "prepare": Command(commands.prepare, "pulumi about"),
-    "down": Command(commands.down, "pulumi destroy"),
-    "clean": Command(commands.clean, "pulumi destroy"),
-    "status": Command(commands.status, "pulumi stack"),
-    "doctor": Command(commands.doctor, "pulumi about"),
-    "logs": Command(commands.logs, "pulumi logs"),
-    "preview": Command(commands.preview, "pulumi preview"),
-    "sweep": Command(commands.sweep, "pulumi destroy"),
-    "environment": Command(commands.show_environment, "pulumi stack output --json"),
+    "up": Command(commands.up, "pulumi up -s {}"),
+    "prepare": Command(commands.prepare, "pulumi about -s {}"),
+    "down": Command(commands.down, "pulumi destroy -s {}"),
+    "clean": Command(commands.clean, "pulumi destroy -s {}"),
+    "status": Command(commands.status, "pulumi stack -s {}"),
+    "doctor": Command(commands.doctor, "pulumi about -s {}"),
+    "logs": Command(commands.logs, "pulumi logs -s {}"),
+    "preview": Command(commands.preview, "pulumi preview -s {}"),
+    "load": Command(commands.load, "ENV={} locust"),
+    "sweep": Command(commands.sweep, "pulumi destroy -s {}"),
+    "environment": Command(commands.show_environment, "pulumi stack output -s {} --json"),
 }
 
 
@@ -56,7 +58,7 @@ def _require_local(options: argparse.Namespace, native: str) -> None:
     if options.environment != STACK:
         raise Refused(
             f"`make {options.command}` works for the environment {STACK} only; "
-            f"for {options.environment} run: {native} -s {options.environment}"
+            f"for {options.environment} run: {native.format(options.environment)}"
         )
 
 
@@ -70,6 +72,8 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         subparser.add_argument("--instance", default=DEFAULT, help="copy of it on this machine (default: %(default)s)")
         if name in ("down", "clean"):
             subparser.add_argument("--yes", action="store_true", help="remove a volume that holds a ledger, too")
+        if name == "load":
+            subparser.add_argument("--shape", default="smoke", help="traffic shape (default: %(default)s)")
         if name == "up":
             subparser.add_argument("--port", default="", help="the gateway's port on 127.0.0.1")
             subparser.add_argument("--purpose", choices=["user", "test"], default="user", help=argparse.SUPPRESS)

@@ -162,6 +162,14 @@ def preview(options: argparse.Namespace) -> int:
     return subprocess.run(command, cwd=environment.REPOSITORY, env=prepared, check=False).returncode
 
 
+def load(options: argparse.Namespace) -> int:
+    """Load the instance as customers do, and judge what they got; return 0 only if the verdict is a pass."""
+    home = _require_home(options.instance)
+    variables = compose_variables(home, require_cli()) | environment.for_customers(home, home.read())
+    prepared = environment.apply(variables | {"SHAPE": options.shape}, os.environ)
+    return subprocess.run(["locust"], cwd=environment.REPOSITORY, env=prepared, check=False).returncode
+
+
 def show_environment(options: argparse.Namespace) -> int:
     """Print the variables of an instance for `offline/activate`."""
     home = _require_home(options.instance)

@@ -8,24 +8,18 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
-from contract.documents import read_catalog, read_instance, read_outputs
+from contract.documents import read_catalog, read_instance
 from contract.problems import ContractError
+from contract.stack import ask_outputs
 
 
 def main() -> int:
     environment = os.environ.get("ENV") or "local"
     try:
-        ended = subprocess.run(
-            ["pulumi", "stack", "output", "--json", "--stack", environment], capture_output=True, text=True, check=False
-        )
-        if ended.returncode != 0:
-            print(ended.stderr.strip(), file=sys.stderr)
-            return 1
-        outputs = read_outputs(json.loads(ended.stdout), f"outputs of {environment}")
+        outputs = ask_outputs(environment)
         variables = {
             "outputs": outputs.model_dump(mode="json"),
             "catalog": read_catalog().model_dump(mode="json"),
@@ -34,8 +28,8 @@ def main() -> int:
         if record := os.environ.get("FAREGATE_INSTANCE"):
             variables["instance"] = read_instance(Path(record)).model_dump(mode="json")
             variables["instance_folder"] = str(Path(record).parent)
-    except (ContractError, FileNotFoundError) as error:
-        print(f"{error}; is `source offline/activate` active?", file=sys.stderr)
+    except ContractError as error:
+        print(error, file=sys.stderr)
         return 1
     host = {"ansible_connection": "local", **variables}
     print(json.dumps({"all": {"hosts": [environment]}, "_meta": {"hostvars": {environment: host}}}))
