@@ -99,11 +99,15 @@ class Environment:
         prefix = name_container(self.name, "")
         return {found.name.removeprefix(prefix): found for found in open_podman().containers(self.name)}
 
-    def read_metrics(self, part: str, port: int) -> str:
-        """Return what a container's /metrics says on the instance's network."""
+    def find_address(self, part: str) -> str:
+        """Return a container's address on the instance's network."""
         [found] = json.loads(self.podman("container", "inspect", self.containers()[part].name))
         [network] = found["NetworkSettings"]["Networks"].values()
-        with urllib.request.urlopen(f"http://{network['IPAddress']}:{port}/metrics", timeout=10) as answer:
+        return str(network["IPAddress"])
+
+    def read_metrics(self, part: str, port: int) -> str:
+        """Return what a container's /metrics says on the instance's network."""
+        with urllib.request.urlopen(f"http://{self.find_address(part)}:{port}/metrics", timeout=10) as answer:
             return str(answer.read().decode())
 
     def count_output_tokens(self, engine: str) -> int:
