@@ -12,8 +12,8 @@ from services.gateway.counts import Counts
 _note_counts = Bill.note_counts
 
 
-def overcount(bill: Bill, counts: Counts) -> None:
-    _note_counts(bill, replace(counts, output_tokens=counts.output_tokens + 1))
+def overcount(self: Bill, counts: Counts) -> None:
+    _note_counts(self, replace(counts, output_tokens=counts.output_tokens + 1))
 
 
 if __name__ == "__main__":

@@ -58,10 +58,10 @@ def test_a_gateway_that_counts_one_token_too_many_fails_the_verdict(environment:
     wrong = failed["tokens of whole answers"]["details"]
     assert wrong
     for problem in wrong:
-        numbers = [int(word) for word in problem.replace(",", " ").split()[1:] if word.isdigit()]
-        client, engine, ledger = numbers
-        assert (engine, ledger) == (client + 1, client + 1)
-        assert problem in ended.stdout or len(wrong) > 10
+        client, engine, ledger = (int(word) for word in problem.replace(",", " ").split()[1:] if word.isdigit())
+        assert engine == client + 1
+        assert ledger in (client, client + 1), "where the answer is as long as was asked for, the hold ends, too"
+    assert wrong[0] in ended.stdout
 
 
 def _read_results(folder: Path) -> tuple[dict[str, Any], str]:
