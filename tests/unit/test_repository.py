@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
-OURS = ("contract", "infra", "offline", "playbooks", "services")
+OURS = ("contract", "infra", "loadtests", "offline", "playbooks", "services")
 
 # What each folder may import of ours; nobody imports what is not named.
 ALLOWED = {
     "contract": {"contract"},
     "infra": {"contract", "infra"},
+    "loadtests": {"contract", "loadtests"},
     "offline": {"contract", "infra", "offline"},
     "playbooks": {"contract"},
     "services": {"contract", "services"},
@@ -56,7 +57,7 @@ def test_dependencies_point_one_way(folder: str) -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize("folder", ["contract", "playbooks", "services"])
+@pytest.mark.parametrize("folder", ["contract", "loadtests", "playbooks", "services"])
 def test_nothing_outside_infra_and_offline_imports_pulumi(folder: str) -> None:
     modules = {module.split(".")[0] for _, module in _find_imports(folder)}
 

@@ -76,7 +76,8 @@ NATIVE = {
     "logs": "pulumi logs -s prod",
     "preview": "pulumi preview -s prod",
     "sweep": "pulumi destroy -s prod",
-    "environment": "pulumi stack output --json -s prod",
+    "load": "ENV=prod locust",
+    "environment": "pulumi stack output -s prod --json",
 }
 
 

@@ -77,7 +77,7 @@ def test_status_changes_nothing(run: Run, machine: Machine, fake: FakePodman) ->
     assert fake.asked == asked
 
 
-@pytest.mark.parametrize("command", ["status", "logs", "preview", "environment"])
+@pytest.mark.parametrize("command", ["status", "logs", "preview", "load", "environment"])
 def test_a_command_that_needs_an_instance_names_the_one_that_makes_it(run: Run, machine: Machine, command: str) -> None:
     assert run(command) == (1, "", "error: instance blue does not exist: run `make up`\n")
     assert not machine.state.exists()
