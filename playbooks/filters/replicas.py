@@ -1,10 +1,10 @@
-"""Ansible filter `replicas`: what a workload's spec means on podman, container by container."""
+"""Ansible filter `replicas`: what the specs of workloads mean on podman, container by container."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -12,6 +12,24 @@ Spec = Mapping[str, Any]
 
 SECRETS = "/run/secrets"
 """Where a container finds its secrets, one file each."""
+
+
+def render_workloads(
+    workloads: Iterable[Spec],
+    instance: Spec,
+    images: Mapping[str, str],
+    folder: str,
+    region: str,
+    making: str,
+    secrets: Mapping[str, Mapping[str, str]],
+) -> dict[str, list[dict[str, Any]]]:
+    """Return each workload's containers by its name: images are by name, secrets by workload; see `render_replicas`."""
+    return {
+        workload["name"]: render_replicas(
+            workload, instance, images[workload["image"]], folder, region, making, secrets[workload["name"]]
+        )
+        for workload in workloads
+    }
 
 
 def render_replicas(
@@ -96,4 +114,4 @@ class FilterModule:
     """What Ansible looks for in this file."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"replicas": render_replicas}
+        return {"replicas": render_workloads}

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Ansible module: which containers of a workload are as they should be.
+"""Ansible module: which containers of workloads are as they should be.
 
 `containers.podman.podman_container` trusts podman's own state, which lies after a hard kill or a reboot: it says "Up"
 of a process that is gone. Here a container lives if its process does, and is ready if it answers its probe.
@@ -11,8 +11,9 @@ import http.client
 import json
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -21,24 +22,26 @@ from ansible.module_utils.basic import AnsibleModule
 
 DOCUMENTATION = r"""
 module: podman_replicas
-short_description: Find the containers of a workload that must be replaced
+short_description: Find the containers of workloads that must be replaced
 description:
-  - Changes nothing. A replica that lives and does not answer its probe yet is waited for while it may be starting.
+  - Changes nothing. A replica that lives and does not answer its probe yet is waited for while it may be starting,
+    unless nobody O(waits).
   - Fails if a wanted name is that of a container which is not this instance's, before it waits for anything.
 options:
   instance:
     description: Name of the instance, the label of its containers.
     type: str
     required: true
-  workload:
-    description: Name of the workload, the label of its containers.
-    type: str
+  workloads:
+    description:
+      - The containers that should run by the name of their workload, the label of its containers.
+      - Each has its C(name), C(labels), C(probe) and C(start_seconds).
+    type: dict
     required: true
-  replicas:
-    description: The containers that should run, with their C(name), C(labels), C(probe) and C(start_seconds).
-    type: list
-    elements: dict
-    required: true
+  waits:
+    description: Whether a replica that does not answer its probe is asked again.
+    type: bool
+    default: true
 author: Faregate
 """
 
@@ -46,8 +49,8 @@ EXAMPLES = r"""
 - name: Find replicas that are not as the spec says
   podman_replicas:
     instance: local
-    workload: database
-    replicas: "{{ workload_replicas }}"
+    workloads:
+      database: "{{ workload_replicas }}"
   register: workload_found
 """
 
@@ -66,11 +69,16 @@ ready:
   elements: str
   returned: always
 addresses:
-  description: Address on the instance's network by name, of each container of the workload that lives.
+  description: Address on the instance's network by workload and name, of each container that lives.
   type: dict
   returned: always
 surplus:
-  description: Names of containers of the workload that the spec does not name.
+  description: Names of containers of these workloads that no spec names.
+  type: list
+  elements: str
+  returned: always
+fit:
+  description: Names of the workloads of which nothing must be replaced or removed.
   type: list
   elements: str
   returned: always
@@ -95,34 +103,49 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "instance": {"type": "str", "required": True},
-            "workload": {"type": "str", "required": True},
-            "replicas": {"type": "list", "elements": "dict", "required": True},
+            "workloads": {"type": "dict", "required": True},
+            "waits": {"type": "bool", "default": True},
         },
         supports_check_mode=True,
     )
-    instance, workload, wanted = (module.params[name] for name in ("instance", "workload", "replicas"))
-    names = {replica["name"] for replica in wanted}
+    instance, workloads = module.params["instance"], module.params["workloads"]
+    attempts = ATTEMPTS if module.params["waits"] else 1
+    names = {replica["name"] for wanted in workloads.values() for replica in wanted}
     try:
-        containers = _find_containers({"faregate.instance": instance, "faregate.workload": workload}, names)
+        containers = _find_containers(instance, workloads, names)
         for name in sorted(names & containers.keys()):
             _require_ours(containers[name], instance)
-        judged = [_judge(replica, containers.get(replica["name"])) for replica in wanted]
+        judged = {
+            workload: [_judge(replica, containers.get(replica["name"]), attempts) for replica in wanted]
+            for workload, wanted in workloads.items()
+        }
     except (PodmanFailed, OSError, subprocess.TimeoutExpired) as error:
         module.fail_json(msg=str(error))
-    unfit = [replica for replica in judged if replica["reason"]]
+    surplus = containers.keys() - names
     module.exit_json(
         changed=False,
-        ready=[replica["name"] for replica in judged if not replica["reason"]],
-        unfit=sorted(unfit, key=itemgetter("serves")),
-        addresses={name: _find_address(found) for name, found in sorted(containers.items()) if _is_alive(found)},
-        surplus=sorted(containers.keys() - names),
+        ready=[replica["name"] for replica in chain(*judged.values()) if not replica["reason"]],
+        unfit=sorted((replica for replica in chain(*judged.values()) if replica["reason"]), key=itemgetter("serves")),
+        addresses={workload: _find_addresses(containers, workload, wanted) for workload, wanted in workloads.items()},
+        surplus=sorted(surplus),
+        fit=[
+            workload
+            for workload, replicas in judged.items()
+            if not any(replica["reason"] for replica in replicas)
+            and not any(_find_workload(containers[name]["Config"]["Labels"]) == workload for name in surplus)
+        ],
     )
 
 
-def _find_containers(labels: dict[str, str], names: set[str]) -> dict[str, dict[str, Any]]:
-    """Return, by name, every container that has these labels or one of these names."""
+def _find_containers(instance: str, workloads: Mapping[str, Any], names: set[str]) -> dict[str, dict[str, Any]]:
+    """Return, by name, every container that is of one of these workloads or has one of these names."""
     listed = json.loads(_podman("ps", "--all", "--format", "json")) or []
-    ids = [row["Id"] for row in listed if row["Names"][0] in names or labels.items() <= (row["Labels"] or {}).items()]
+    ids = [
+        row["Id"]
+        for row in listed
+        if row["Names"][0] in names
+        or ((row["Labels"] or {}).get("faregate.instance") == instance and _find_workload(row["Labels"]) in workloads)
+    ]
     if not ids:
         return {}
     ended = _run(["podman", "container", "inspect", *ids], COMMAND_SECONDS)
@@ -140,7 +163,11 @@ def _require_ours(container: dict[str, Any], instance: str) -> None:
         )
 
 
-def _judge(replica: dict[str, Any], container: dict[str, Any] | None) -> dict[str, Any]:
+def _find_workload(labels: Mapping[str, str] | None) -> str:
+    return (labels or {}).get("faregate.workload", "")
+
+
+def _judge(replica: dict[str, Any], container: dict[str, Any] | None, attempts: int) -> dict[str, Any]:
     """Return a replica's name, why it must be replaced if it must, and what it still does."""
     if container is None:
         reason: str | None = MISSING
@@ -149,7 +176,7 @@ def _judge(replica: dict[str, Any], container: dict[str, Any] | None) -> dict[st
     elif container["Config"]["Labels"].get("faregate.spec") != replica["labels"]["faregate.spec"]:
         reason = DIFFERENT
     else:
-        reason = _await_ready(replica, container)
+        reason = _await_ready(replica, container, attempts)
     return {
         "name": replica["name"],
         "reason": reason,
@@ -158,18 +185,18 @@ def _judge(replica: dict[str, Any], container: dict[str, Any] | None) -> dict[st
     }
 
 
-def _await_ready(replica: dict[str, Any], container: dict[str, Any]) -> str | None:
-    """Return why a replica is not ready, or nothing once it is."""
+def _await_ready(replica: dict[str, Any], container: dict[str, Any], attempts: int = ATTEMPTS) -> str | None:
+    """Return why a replica is not ready, or nothing once it is; a single attempt waits for nothing."""
     age = (datetime.now(UTC) - datetime.fromisoformat(container["State"]["StartedAt"])).total_seconds()
     # Where the clock was set back, the replica is as if it had started now.
     deadline = time.monotonic() + replica["start_seconds"] - max(age, 0)
-    attempts = 0
+    attempted = 0
     while _is_alive(container):
         failure = _probe(replica["probe"], container)
         if failure is None:
             return None
-        attempts += 1
-        if attempts >= ATTEMPTS and time.monotonic() > deadline:
+        attempted += 1
+        if attempts == 1 or (attempted >= attempts and time.monotonic() > deadline):
             return f"does not answer: {failure}"
         time.sleep(PAUSE_SECONDS)
     return DEAD
@@ -193,6 +220,18 @@ def _probe(probe: dict[str, Any], container: dict[str, Any]) -> str | None:
         return _execute(container["Id"], command)
     address = _find_address(container)
     return _get(address, probe["port"], probe["http"]) if address else "it has no address"
+
+
+def _find_addresses(
+    containers: Mapping[str, dict[str, Any]], workload: str, wanted: Sequence[dict[str, Any]]
+) -> dict[str, str]:
+    """Return the addresses of a workload's containers that live, by name."""
+    names = {replica["name"] for replica in wanted}
+    return {
+        name: _find_address(found)
+        for name, found in sorted(containers.items())
+        if (name in names or _find_workload(found["Config"]["Labels"]) == workload) and _is_alive(found)
+    }
 
 
 def _find_address(container: dict[str, Any]) -> str:

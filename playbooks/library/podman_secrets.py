@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Ansible module: which secrets of a workload hold the values that they should.
+"""Ansible module: which secrets of workloads hold the values that they should.
 
 A podman secret cannot change, so its name ends with a version: a random token, which says nothing of the value. What a
 secret holds is asked of podman itself. Neither a copy of the value nor a digest of it is kept to compare with.
@@ -20,7 +20,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 DOCUMENTATION = r"""
 module: podman_secrets
-short_description: Find the podman secrets of a workload that must be made
+short_description: Find the podman secrets of workloads that must be made
 description:
   - Changes nothing, and returns no value.
   - Fails if a secret is named like one of this instance's and is not, and if a value is missing.
@@ -29,14 +29,11 @@ options:
     description: Name of the instance, the label of its secrets.
     type: str
     required: true
-  workload:
-    description: Name of the workload, the label of its secrets.
-    type: str
-    required: true
-  secrets:
-    description: The secrets that the workload reads.
-    type: list
-    elements: str
+  workloads:
+    description:
+      - The secrets that each workload reads, by the workload's name, which is the label of its secrets.
+      - Each is as in C(workloads.yml), of which C(secret) matters here.
+    type: dict
     required: true
   folder:
     description: Where the values lie, one file a secret, with a line in it.
@@ -49,15 +46,15 @@ EXAMPLES = r"""
 - name: Find secrets that do not hold what they should
   podman_secrets:
     instance: local
-    workload: gateway
-    secrets: [billing_database_gateway]
+    workloads:
+      gateway: [{name: ledger_password, secret: billing_database_gateway}]
     folder: /root/.local/state/faregate/local/secrets
   register: workload_secrets
 """
 
 RETURN = r"""
 names:
-  description: What podman calls each secret; of one that must be made, what to call it.
+  description: What podman calls each secret of each workload; of one that must be made, what to call it.
   type: dict
   returned: always
 unfit:
@@ -68,7 +65,12 @@ unfit:
   elements: dict
   returned: always
 surplus:
-  description: What podman calls secrets of the workload that hold another value, or that it does not read.
+  description: What podman calls secrets of these workloads that hold another value, or that they do not read.
+  type: list
+  elements: str
+  returned: always
+fit:
+  description: Names of the workloads of which no secret must be made or removed.
   type: list
   elements: str
   returned: always
@@ -92,33 +94,48 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "instance": {"type": "str", "required": True},
-            "workload": {"type": "str", "required": True},
-            "secrets": {"type": "list", "elements": "str", "required": True, "no_log": False},
+            "workloads": {"type": "dict", "required": True},
             "folder": {"type": "path", "required": True},
         },
         supports_check_mode=True,
     )
-    instance, workload, wanted = (module.params[name] for name in ("instance", "workload", "secrets"))
+    instance, folder = module.params["instance"], Path(module.params["folder"])
+    names: dict[str, dict[str, str]] = {}
+    unfit: list[dict[str, str]] = []
+    surplus: list[str] = []
+    fit = []
     try:
         there = _list_secrets()
-        prefixes = {secret: f"faregate-{instance}-{secret}" for secret in wanted}
-        for prefix in prefixes.values():
-            _require_ours([it for it in there if _is_version(it, prefix)], instance)
-        ours = [it for it in there if _belongs_to(it, instance, workload)]
-        names, unfit = {}, []
-        for secret, prefix in prefixes.items():
-            file = Path(module.params["folder"], secret)
-            value = _read_file(file)
-            versions = [it for it in ours if _is_version(it, prefix)]
-            fit = [it["Spec"]["Name"] for it in versions if _read_value(it) == value]
-            names[secret] = fit[-1] if fit else f"{prefix}-{token_hex(8)}"
-            if not fit:
-                reason = DIFFERENT if versions else MISSING
-                unfit.append({"name": prefix, "reason": reason, "made": names[secret], "file": str(file)})
+        for workload, reads in module.params["workloads"].items():
+            prefixes = {read["secret"]: f"faregate-{instance}-{read['secret']}" for read in reads}
+            for prefix in prefixes.values():
+                _require_ours([it for it in there if _is_version(it, prefix)], instance)
+            ours = [it for it in there if _belongs_to(it, instance, workload)]
+            names[workload], made = _choose(prefixes, ours, folder)
+            left = [it["Spec"]["Name"] for it in ours if it["Spec"]["Name"] not in names[workload].values()]
+            unfit += made
+            surplus += left
+            fit += [workload] if not made and not left else []
     except (SecretsFailed, subprocess.TimeoutExpired) as error:
         module.fail_json(msg=str(error))
-    surplus = [it["Spec"]["Name"] for it in ours if it["Spec"]["Name"] not in names.values()]
-    module.exit_json(changed=False, names=names, unfit=unfit, surplus=sorted(surplus))
+    module.exit_json(changed=False, names=names, unfit=unfit, surplus=sorted(surplus), fit=fit)
+
+
+def _choose(
+    prefixes: dict[str, str], ours: list[dict[str, Any]], folder: Path
+) -> tuple[dict[str, str], list[dict[str, str]]]:
+    """Return what podman calls, or will call, each secret of a workload, and those that must be made."""
+    names, unfit = {}, []
+    for secret, prefix in prefixes.items():
+        file = folder / secret
+        value = _read_file(file)
+        versions = [it for it in ours if _is_version(it, prefix)]
+        fit = [it["Spec"]["Name"] for it in versions if _read_value(it) == value]
+        names[secret] = fit[-1] if fit else f"{prefix}-{token_hex(8)}"
+        if not fit:
+            reason = DIFFERENT if versions else MISSING
+            unfit.append({"name": prefix, "reason": reason, "made": names[secret], "file": str(file)})
+    return names, unfit
 
 
 def _list_secrets() -> list[dict[str, Any]]:

@@ -63,7 +63,7 @@ class Reader:
     def look(self) -> Ended:
         """Examine it as `status.yml` does, and print what was found."""
         examine = {"name": "workload", "tasks_from": "examine"}
-        spec = {"workload_spec": self.workload.spec(secrets=READS)}
+        spec = {"workload_specs": [self.workload.spec(secrets=READS)]}
         told = {"msg": "{{ item.name }} {{ item.reason }}"}
         return self.workload.run_tasks(
             {"include_role": examine, "vars": spec},

@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +60,35 @@ class Play:
         )
         return Ended(ended.returncode, " ".join(ended.stdout.split()))
 
+    def refuse(self, *changes: Mapping[str, Any]) -> list[str]:
+        """Run the only role in one play once with each of these changes, every one of which must be refused.
+
+        Returns:
+            All that was printed of each.
+        """
+        ((role,),) = (play["roles"] for play in self.plays)
+        tasks: list[dict[str, Any]] = [
+            {
+                "block": [
+                    {"include_role": {"name": role}, "vars": _leave_out_none({**self.variables, **change})},
+                    {"set_fact": {"accepted": number}},
+                ],
+                "rescue": [{"debug": {"msg": f"refusal {number} is over"}}],
+            }
+            for number, change in enumerate(changes)
+        ]
+        plays = [
+            {"hosts": "all", "gather_facts": False, "tasks": [*tasks, {"assert": {"that": "accepted is undefined"}}]}
+        ]
+        ended = replace(self, plays=plays, variables={}).run()
+        assert ended.code == 0, ended.printed
+        parts = re.split(r"refusal \d+ is over", ended.printed)
+        assert len(parts) == len(changes) + 1, ended.printed
+        return parts[:-1]
+
     def _write_inventory(self, variables: Mapping[str, Any]) -> Path:
         """Write a program that says what `playbooks/inventories/environment.py` says of an environment."""
-        given = {name: value for name, value in {**self.variables, **variables}.items() if value is not None}
+        given = _leave_out_none({**self.variables, **variables})
         host = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, **given}
         said = json.dumps({"all": {"hosts": ["test"]}, "_meta": {"hostvars": {"test": host}}})
         (self.folder / "inventory.json").write_text(said)
@@ -81,6 +107,10 @@ class Play:
             "PYTHONPATH": str(REPOSITORY),
             **self.environment,
         }
+
+
+def _leave_out_none(variables: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in variables.items() if value is not None}
 
 
 def use_role(

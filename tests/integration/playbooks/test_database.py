@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import psutil
 import psycopg
@@ -48,9 +48,14 @@ def play_without_server(tmp_path: Path) -> Play:
     return make_play(tmp_path, tmp_path / "nowhere", 5432)
 
 
-def test_a_second_run_changes_nothing_and_no_password_is_anywhere_else(
+def test_check_mode_changes_nothing_a_first_run_makes_all_a_second_nothing_and_no_password_is_anywhere_else(
     server: Container, play: Play, tmp_path: Path
 ) -> None:
+    assert play.run("--check").changed == 2, "it says what would change"
+
+    assert server.query("SELECT rolname FROM pg_roles WHERE rolname LIKE 'billing%'") == []
+    assert server.query("SELECT datname FROM pg_database WHERE datname = 'billing'") == []
+
     with watch_commands("hidden-7Yq") as seen:
         first = play.run("-vvv")
     second = play.run()
@@ -68,7 +73,9 @@ def test_a_second_run_changes_nothing_and_no_password_is_anywhere_else(
     check_rights(server)
 
 
-def test_what_somebody_changed_by_hand_is_put_right(server: Container, play: Play) -> None:
+def test_what_somebody_changed_by_hand_is_put_right_and_a_port_that_leads_elsewhere_is_told_by_role_and_place(
+    server: Container, play: Play
+) -> None:
     server.query("CREATE ROLE billing_gateway LOGIN SUPERUSER CREATEDB CREATEROLE BYPASSRLS PASSWORD 'wrong'")
     server.query("CREATE ROLE billing_admin NOLOGIN")
     server.query("CREATE DATABASE billing")
@@ -83,16 +90,7 @@ def test_what_somebody_changed_by_hand_is_put_right(server: Container, play: Pla
     check_rights(server)
     assert server.query("SELECT count(*) FROM kept", database="billing") == [(0,)]
 
-
-def test_check_mode_says_what_would_change_and_changes_nothing(server: Container, play: Play) -> None:
-    assert play.run("--check").changed == 2
-
-    assert server.query("SELECT rolname FROM pg_roles WHERE rolname LIKE 'billing%'") == []
-    assert server.query("SELECT datname FROM pg_database WHERE datname = 'billing'") == []
-
-
-def test_a_port_that_leads_elsewhere_is_told_by_role_and_place(play_without_server: Play) -> None:
-    ended = play_without_server.run("--start-at-task=Verify | Log in as each role over TCP", database_tcp_port=1)
+    ended = play.run(database_tcp_port=1)
 
     assert ended.code != 0
     assert "role billing_owner can't log in to billing at 127.0.0.1:1: " in ended.printed
@@ -100,42 +98,31 @@ def test_a_port_that_leads_elsewhere_is_told_by_role_and_place(play_without_serv
     assert "hidden-7Yq" not in ended.printed
 
 
-@pytest.mark.parametrize("prepare", [Path.unlink, lambda path: path.write_text("\n")])
-def test_a_missing_password_is_refused_by_role_and_file(
-    play_without_server: Play, tmp_path: Path, prepare: Any
+def test_what_is_missing_or_wrong_is_refused_by_name_before_anything_is_made(
+    play_without_server: Play, tmp_path: Path
 ) -> None:
-    file = tmp_path / "secrets" / "billing_database_admin"
-    prepare(file)
+    folders = {name: tmp_path / name for name in ("missing", "empty")}
+    for folder in folders.values():
+        shutil.copytree(tmp_path / "secrets", folder)
+    files = {name: folder / "billing_database_admin" for name, folder in folders.items()}
+    files["missing"].unlink()
+    files["empty"].write_text("\n")
 
-    ended = play_without_server.run()
+    *variables, missing, empty, down = play_without_server.refuse(
+        {"instance_folder": None},
+        {"database_port": "the usual one"},
+        {"database_passwords_folder": str(folders["missing"])},
+        {"database_passwords_folder": str(folders["empty"])},
+        {},
+    )
 
-    assert ended.code != 0
-    assert f"role billing_admin has no password: {file} is no file with a line" in ended.printed
-
-
-def test_a_server_that_is_down_is_told(play_without_server: Play, tmp_path: Path) -> None:
-    ended = play_without_server.run()
-
-    assert ended.code != 0
-    assert f"{tmp_path}/nowhere/.s.PGSQL.5432" in ended.printed
-    assert "Make the database" not in ended.printed
-
-
-@pytest.mark.parametrize(
-    ("variables", "said"),
-    [
-        ({"instance_folder": None}, "instance_folder"),
-        ({"database_port": "the usual one"}, "database_port"),
-    ],
-)
-def test_a_missing_or_ill_typed_variable_is_refused_by_name(
-    play_without_server: Play, variables: dict[str, Any], said: str
-) -> None:
-    ended = play_without_server.run(**variables)
-
-    assert ended.code != 0
-    assert said in ended.printed
-    assert "TASK [database : Preflight" not in ended.printed
+    for printed, said in zip(variables, ("instance_folder", "database_port"), strict=True):
+        assert said in printed
+        assert "TASK [database : Preflight" not in printed
+    for printed, file in ((missing, files["missing"]), (empty, files["empty"])):
+        assert f"role billing_admin has no password: {file} is no file with a line" in printed
+    assert f"{tmp_path}/nowhere/.s.PGSQL.5432" in down
+    assert "Make the database" not in down
 
 
 def log_in(server: Container, name: str, database: str) -> psycopg.Connection:

@@ -72,10 +72,12 @@ class FakePodman:
         )
 
     def judge(self, *replicas: dict[str, Any]) -> dict[str, Any]:
-        """Run the module as Ansible does."""
+        """Run the module as Ansible does, on one workload."""
+        return self.judge_all({"web": list(replicas)})
+
+    def judge_all(self, workloads: dict[str, list[dict[str, Any]]], **options: Any) -> dict[str, Any]:
         (self.folder / "containers.json").write_text(json.dumps(self.containers), encoding="utf-8")
-        arguments = {"instance": "dev", "workload": "web", "replicas": list(replicas)}
-        return run_module("podman_replicas", arguments)[0]
+        return run_module("podman_replicas", {"instance": "dev", "workloads": workloads, **options})[0]
 
 
 @pytest.fixture
@@ -125,7 +127,8 @@ def test_a_replica_that_lives_as_the_spec_says_and_answers_is_ready(podman: Fake
     podman.add("a")
     result = podman.judge(want("a"))
     assert (result["ready"], result["unfit"], result["surplus"], result["changed"]) == (["a"], [], [], False)
-    assert result["addresses"] == {"a": "127.0.0.1"}
+    assert result["addresses"] == {"web": {"a": "127.0.0.1"}}
+    assert result["fit"] == ["web"]
 
 
 def test_what_is_not_ready_is_told_with_its_reason_and_what_serves_nobody_comes_first(podman: FakePodman) -> None:
@@ -160,6 +163,20 @@ def test_only_the_workloads_own_containers_are_surplus(podman: FakePodman) -> No
         podman.add(name, labels, {"Id": f"{number:064x}", "Pid": 0})
     result = podman.judge(want("web-1"))
     assert (result["ready"], result["surplus"]) == (["web-1"], ["web-10", "web-2"])
+    assert result["fit"] == [], "something must be removed"
+
+
+def test_several_workloads_are_judged_at_once_and_each_by_its_own_containers(podman: FakePodman) -> None:
+    podman.add("web-1")
+    podman.add("api-1", {"workload": "api"})
+    podman.add("api-2", {"workload": "api"}, {"Id": "2" * 64, "Pid": 0})
+    podman.add("old-1", {"workload": "old"}, {"Id": "3" * 64, "Pid": 0})
+    podman.add("other-1", {"workload": "other"}, {"Id": "4" * 64, "Pid": 0})
+    result = podman.judge_all({"web": [want("web-1")], "api": [want("api-1"), want("api-2")], "old": [], "none": []})
+    assert (result["ready"], reasons(result)) == (["web-1", "api-1"], {"api-2": "is dead"})
+    assert result["surplus"] == ["old-1"]
+    assert result["addresses"] == {"web": {"web-1": "127.0.0.1"}, "api": {"api-1": "127.0.0.1"}, "old": {}, "none": {}}
+    assert result["fit"] == ["web", "none"]
 
 
 @pytest.mark.parametrize("labels", [{"instance": "dev2"}, {"instance": None, "workload": None, "spec": None}])
@@ -283,6 +300,15 @@ def test_a_replica_is_waited_for_as_long_as_it_may_be_starting_whatever_the_time
         assert 0.7 < time.monotonic() - began < 20
     else:
         assert len(tries.read_text(encoding="utf-8").splitlines()) == 3
+
+
+def test_nothing_is_asked_again_where_nobody_waits(podman: FakePodman) -> None:
+    podman.add("a", age=0)
+    tries = podman.folder / "tries"
+    wanted = {**want("a", f"echo x >> {tries}; false"), "start_seconds": 100}
+    result = podman.judge_all({"web": [wanted]}, waits=False)
+    assert (list(reasons(result)), result["fit"]) == (["a"], [])
+    assert tries.read_text(encoding="utf-8") == "x\n"
 
 
 def test_a_probe_may_fail_once_and_again(podman: FakePodman, module: Any) -> None:

@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,12 +60,18 @@ class FakePodman:
         return folder / secret
 
     def judge(self, *secrets: str, instance: str = "dev") -> dict[str, Any]:
+        """Run the module on one workload, and return its names without that workload's."""
+        answer = self.judge_all({"web": secrets}, instance)
+        return {**answer, "names": answer["names"]["web"]} if "names" in answer else answer
+
+    def judge_all(self, workloads: Mapping[str, Sequence[str]], instance: str = "dev") -> dict[str, Any]:
         """Run the module as Ansible does. Whatever it says, it says no value."""
         (self.folder / "kept.json").write_text(json.dumps(self.kept), encoding="utf-8")
         if self.values:
             (self.folder / "secretsdata.json").write_text(json.dumps(self.values), encoding="utf-8")
         folder = str(self.folder / "secrets")
-        arguments = {"instance": instance, "workload": "web", "secrets": list(secrets), "folder": folder}
+        reads = {name: [{"name": "x", "secret": secret} for secret in secrets] for name, secrets in workloads.items()}
+        arguments = {"instance": instance, "workloads": reads, "folder": folder}
         answer, printed = run_module("podman_secrets", arguments)
         assert VALUE not in printed
         return answer
@@ -82,6 +89,7 @@ def test_a_secret_that_holds_what_its_file_does_is_kept(podman: FakePodman) -> N
     result = podman.judge("gateway")
     assert result["names"] == {"gateway": f"faregate-dev-gateway-{VERSION}"}
     assert (result["unfit"], result["surplus"], result["changed"]) == ([], [], False)
+    assert result["fit"] == ["web"]
 
 
 def test_a_secret_that_is_missing_gets_a_name_that_nothing_had_and_that_says_nothing(podman: FakePodman) -> None:
@@ -89,6 +97,7 @@ def test_a_secret_that_is_missing_gets_a_name_that_nothing_had_and_that_says_not
     first, second = podman.judge("gateway"), podman.judge("gateway")
     made = first["names"]["gateway"]
     assert re.fullmatch("faregate-dev-gateway-[0-9a-f]{16}", made)
+    assert first["fit"] == []
     assert first["unfit"] == [{"name": "faregate-dev-gateway", "reason": "is missing", "made": made, "file": str(file)}]
     assert second["names"]["gateway"] != made, "it does not come from the value"
 
@@ -127,7 +136,23 @@ def test_what_the_workload_reads_no_more_is_surplus_and_what_others_read_is_not(
     podman.add(f"faregate-dev-gateway-{VERSION}", workload="other")
     podman.add(f"faregate-dev-b-gateway-{VERSION}", instance="dev-b")
     podman.add("somebody-elses", instance=None)
-    assert podman.judge()["surplus"] == [f"faregate-dev-admin-{VERSION}"]
+    result = podman.judge()
+    assert (result["surplus"], result["fit"]) == ([f"faregate-dev-admin-{VERSION}"], [])
+
+
+def test_several_workloads_are_judged_at_once_and_each_by_its_own_secrets(podman: FakePodman) -> None:
+    names = {workload: f"faregate-dev-gateway-{digit * 16}" for workload, digit in {"web": "0", "api": "1"}.items()}
+    for workload, name in names.items():
+        podman.add(name, workload=workload)
+    podman.add(f"faregate-dev-admin-{VERSION}", workload="old")
+    podman.write("gateway")
+    podman.write("admin")
+    result = podman.judge_all({"web": ["gateway"], "api": ["gateway", "admin"], "old": [], "none": []})
+    assert result["names"]["web"] == {"gateway": names["web"]}
+    assert result["names"]["api"]["gateway"] == names["api"]
+    assert [unfit["name"] for unfit in result["unfit"]] == ["faregate-dev-admin"]
+    assert result["surplus"] == [f"faregate-dev-admin-{VERSION}"]
+    assert result["fit"] == ["web", "none"]
 
 
 def test_another_workload_s_secret_is_not_shared(podman: FakePodman) -> None:

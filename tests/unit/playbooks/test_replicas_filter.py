@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from .filters import load_filter
 
-render_replicas = load_filter("replicas", "replicas")
+render_workloads = load_filter("replicas", "replicas")
 
 LEAST: dict[str, Any] = {
     "name": "database",
@@ -53,7 +53,17 @@ def render(changes: Mapping[str, Any] | None = None, **arguments: Any) -> list[d
     """Return the replicas of the fullest spec with these fields changed; one that is None is left out."""
     workload = {**ARGUMENTS["workload"], **(changes or {})}
     given = {**ARGUMENTS, "workload": {name: value for name, value in workload.items() if value is not None}}
-    return list(render_replicas(**{**given, **arguments}))
+    return render_one(**{**given, **arguments})
+
+
+def render_one(
+    workload: Mapping[str, Any], image: str, secrets: Mapping[str, str], **arguments: Any
+) -> list[dict[str, Any]]:
+    """Return the replicas of the only workload."""
+    name = workload["name"]
+    rendered = render_workloads([workload], images={workload["image"]: image}, secrets={name: secrets}, **arguments)
+    assert rendered.keys() == {name}
+    return list(rendered[name])
 
 
 def digest_of(replicas: list[dict[str, Any]]) -> str:
@@ -61,8 +71,19 @@ def digest_of(replicas: list[dict[str, Any]]) -> str:
     return str(digest)
 
 
+def test_each_workload_has_its_own_image_secrets_and_name() -> None:
+    images, secrets = {"database": "database:1", "web": "web:2"}, {"database": {}, "api": {"gateway": "s-1"}}
+    api = {**LEAST, "name": "api", "image": "web", "secrets": FULL["secrets"]}
+    common = {name: ARGUMENTS[name] for name in ("instance", "folder", "region", "making")}
+    rendered = render_workloads([LEAST, api], images=images, secrets=secrets, **common)
+    assert rendered == {
+        "database": render_one(LEAST, "database:1", {}, **common),
+        "api": render_one(api, "web:2", {"gateway": "s-1"}, **common),
+    }
+
+
 def test_the_least_spec_has_nothing_that_it_does_not_ask_for() -> None:
-    (replica,) = render_replicas(**{**ARGUMENTS, "workload": LEAST})
+    (replica,) = render_one(**{**ARGUMENTS, "workload": LEAST})
     assert replica.pop("labels").keys() == {
         "faregate.instance",
         "faregate.purpose",
