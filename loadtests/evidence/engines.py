@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from prometheus_api_client import PrometheusConnect
 from prometheus_api_client.exceptions import PrometheusApiClientException
@@ -121,20 +120,18 @@ class Engines:
         return EngineCounts(**counted, engines=len(outputs), lost=lost)
 
     def _read_clock(self) -> float:
-        [moment, _] = self._query("time()")
-        return float(moment)
+        with self._translate():
+            [moment, _] = self._prometheus.custom_query("time()")
+            return float(moment)
 
     def _read(self, metric: str, seconds: int) -> Mapping[str, Sequence[Sample]]:
         """Return the samples of the last seconds, by the engine's address."""
-        found = self._query(f"{metric}{self._selector}[{seconds}s]")
-        return {
-            series["metric"]["instance"]: [(float(moment), float(value)) for moment, value in series["values"]]
-            for series in found
-        }
-
-    def _query(self, query: str) -> Any:
         with self._translate():
-            return self._prometheus.custom_query(query)
+            found = self._prometheus.custom_query(f"{metric}{self._selector}[{seconds}s]")
+            return {
+                series["metric"]["instance"]: [(float(moment), float(value)) for moment, value in series["values"]]
+                for series in found
+            }
 
     @contextmanager
     def _translate(self) -> Iterator[None]:
@@ -142,6 +139,8 @@ class Engines:
             yield
         except (PrometheusApiClientException, RequestException) as error:
             raise EvidenceMissing(f"{self._where}: {error}") from None
+        except (LookupError, TypeError, ValueError):
+            raise EvidenceMissing(f"{self._where}: an answer that is not Prometheus'") from None
 
 
 def increase_since(samples: Sequence[Sample], begun: float) -> int:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from loadtests.report.tables import APART_HEAD, COUNTS_HEAD, list_apart, list_counts
 from loadtests.verdict.verdict import Verdict
@@ -31,7 +31,7 @@ def show_verdict(verdict: Verdict, page: Path) -> None:
     if verdict.cases.apart:
         _show("Requests that did not end as whole answers do", APART_HEAD, list_apart(verdict))
     checks = [
-        ("[green]pass[/]" if check.passed else "[red]FAIL[/]", escape(check.name), escape(check.found), check.allowed)
+        (Text("pass", "green") if check.passed else Text("FAIL", "red"), check.name, check.found, check.allowed)
         for check in verdict.checks
     ]
     _show("Verdict", ("", "check", "found", "allowed"), checks)
@@ -43,10 +43,11 @@ def show_verdict(verdict: Verdict, page: Path) -> None:
     say(f"verdict: {'pass' if verdict.passed else 'FAIL'}; page: {page}")
 
 
-def _show(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def _show(title: str, head: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:
+    """Print a table whose cells are no markup: some of them say what somebody else sent."""
     table = Table(title=title, title_justify="left")
     for name in head:
         table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
     _console.print(table)

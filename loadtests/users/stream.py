@@ -50,6 +50,12 @@ class Stream:
     def _take_chunk(self, chunk: Mapping[str, Any]) -> None:
         if "error" in chunk:
             raise StreamBroken(f"an error in the stream: {chunk['error']}")
+        try:
+            self._take_content(chunk)
+        except (AttributeError, TypeError, ValueError) as error:
+            raise StreamBroken(f"a chunk that can't be read: {error!r}") from None
+
+    def _take_content(self, chunk: Mapping[str, Any]) -> None:
         extra = chunk.get("faregate") or {}
         self.ended_by = extra.get("ended_by", self.ended_by)
         if "charge_usd" in extra:

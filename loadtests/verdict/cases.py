@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loadtests.evidence.ledger import LedgerRow
@@ -47,15 +47,16 @@ class Cases:
 
 
 def match_cases(records: Sequence[Record], rows: Sequence[LedgerRow]) -> Cases:
-    """Put what clients saw beside what the ledger says of the same time."""
-    known: Mapping[str, LedgerRow] = {row.request_id: row for row in rows}
-    cases = [Case(record, known.get(record.request_id or "")) for record in records]
-    named = {record.request_id for record in records}
+    """Put what clients saw beside what the ledger says of the same time.
+
+    What the ledger knows once belongs to one request: a second one of the same name is unknown to it.
+    """
+    rest = {row.request_id: row for row in rows}
+    cases = [Case(record, rest.pop(record.request_id or "", None)) for record in records]
     accounts = {case.row.account for case in cases if case.row is not None}
-    rest = [row for row in rows if row.request_id not in named]
     return Cases(
         finished=[case for case in cases if case.record.outcome is Outcome.FINISHED],
         apart=[case for case in cases if case.record.outcome is not Outcome.FINISHED],
-        strangers=[row for row in rest if row.account in accounts],
-        others=[row for row in rest if row.account not in accounts],
+        strangers=[row for row in rest.values() if row.account in accounts],
+        others=[row for row in rest.values() if row.account not in accounts],
     )

@@ -102,13 +102,12 @@ def judge_engines(cases: Cases, counts: EngineCounts) -> Check:
     ]
     if not counts.engines:
         problems.append("no engine counted anything")
-    lost = f"; lost: {', '.join(counts.lost)}" if counts.lost else ""
-    return check_none(
-        "the engines' own totals",
-        problems,
-        f"{counts.engines} engines: {counts.output_tokens} out, {found_input} in{lost}",
-        f"{sent} to {asked} out, {read} to {read + unread} in, as the ledger says",
-    )
+    found = f"{counts.engines} engines: {counts.output_tokens} out, {found_input} in"
+    allowed = f"{sent} to {asked} out, {read} to {read + unread} in, as the ledger says"
+    if counts.lost:
+        found += f"; lost with what they did last: {', '.join(counts.lost)}"
+        allowed = f"at most {asked} out, {read + unread} in, as the ledger says"
+    return check_none("the engines' own totals", problems, found, allowed)
 
 
 def judge_books(found: Sequence[str]) -> Check:
@@ -123,9 +122,10 @@ def describe_case(case: Case) -> str:
         return "never admitted"
     if row.state == "expired":
         return "given away: its gateway ended, and its hold went back with its lease"
-    if case.record.output_tokens == row.output_tokens == row.engine_output_tokens:
-        return "all that the engine sent came"
-    return "some of it was under way when it ended"
+    charged, sent = row.output_tokens or 0, row.engine_output_tokens or 0
+    under_way, unpaid = charged - case.record.output_tokens, sent - charged
+    words = [f"{under_way} under way to the client"] * (under_way > 0) + [f"{unpaid} sent, not paid"] * (unpaid > 0)
+    return ", ".join(words) or "all that the engine sent came"
 
 
 def _find_differences(case: Case) -> Iterator[str]:

@@ -38,10 +38,9 @@ def judge_errors(name: str, slo: Slo, records: Sequence[Record]) -> Check:
     allowed = f"at most {100 * slo.error_budget:f} % ({name})"
     if not records:
         return Check("errors", False, "no requests", allowed)
-    share = len(failed) / len(records)
     reasons = [f"{record.request_id or 'no request id'}: {record.outcome}: {record.reason}" for record in failed]
-    found = f"{len(failed)} of {len(records)} requests, {100 * share:.2f} %"
-    return Check("errors", share <= slo.error_budget, found, allowed, reasons)
+    found = f"{len(failed)} of {len(records)} requests, {100 * len(failed) / len(records):.2f} %"
+    return Check("errors", len(failed) <= slo.error_budget * len(records), found, allowed, reasons)
 
 
 def find_limits(slos: Mapping[str, Slo], baseline: Sequence[Record], *, shared_machine: bool) -> Iterator[Limit]:
@@ -71,9 +70,8 @@ def judge_latency(limit: Limit, slo: Slo, records: Sequence[Record]) -> Check:
     if math.isnan(limit.seconds):
         return Check(check, False, f"a baseline of fewer than {FEWEST_IN_BASELINE} answers", allowed)
     slow = sum(seconds > limit.seconds for seconds in measured)
-    budget = float(slo.error_budget)
-    within = slow <= budget * len(measured)
-    chance = compute_chance(slow, len(measured), budget)
+    within = slow <= slo.error_budget * len(measured)
+    chance = compute_chance(slow, len(measured), float(slo.error_budget))
     found = f"{slow} of {len(measured)} slower; median {1000 * median(measured):.0f} ms"
     if not within and chance >= CHANCE:
         found += f"; so many come by chance in {100 * chance:.2g} % of runs"
