@@ -92,7 +92,7 @@ class Engines:
         moment = self._read_clock()
         deadline = time.monotonic() + patience_seconds
         while True:
-            up = {name for name, samples in self._read("up", _MARGIN_SECONDS).items() if samples[-1][1] == 1}
+            up = self._list_up()
             scraped = self._read(self._counters.output_tokens, _MARGIN_SECONDS)
             waiting = sorted(name for name in up if not _is_fresh(scraped.get(name), moment))
             if up and not waiting:
@@ -123,6 +123,12 @@ class Engines:
         with self._translate():
             [moment, _] = self._prometheus.custom_query("time()")
             return float(moment)
+
+    def _list_up(self) -> set[str]:
+        """Return the addresses of the engines that are up now: one that was taken away is none of them any more."""
+        with self._translate():
+            found = self._prometheus.custom_query(f"up{self._selector} == 1")
+            return {series["metric"]["instance"] for series in found}
 
     def _read(self, metric: str, seconds: int) -> Mapping[str, Sequence[Sample]]:
         """Return the samples of the last seconds, by the engine's address."""

@@ -1,0 +1,125 @@
+"""A Prometheus on loopback that knows three questions: what time it is, who is up, and the last samples of a metric.
+
+Its clock stands still; it scrapes when it is told to.
+"""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import json
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from urllib.parse import parse_qs, urlparse
+
+from loadtests.evidence.engines import COUNTERS
+
+MODEL = "smollm2-135m"
+SCRAPE_SECONDS = 5
+_COUNTERS = COUNTERS["llama.cpp"]
+_RANGE = re.compile(r'^(?P<metric>[a-z_:]+)\{job="engine",model="smollm2-135m"\}\[(?P<seconds>\d+)s\]$')
+
+
+@dataclass
+class Engine:
+    """What an engine counts."""
+
+    output_tokens: int = 0
+    input_tokens: int = 0
+    cached_input_tokens: int = 0
+    up: bool = True
+    """Whether it answers when it is scraped."""
+    known: bool = True
+    """Whether it is scraped at all."""
+    counts: bool = True
+    """Whether it says what it counts."""
+
+
+@dataclass
+class Prometheus:
+    """What it has scraped."""
+
+    url: str = ""
+    now: float = 1_000_000.0
+    engines: dict[str, Engine] = field(default_factory=dict)
+    samples: dict[tuple[str, str], list[tuple[float, float]]] = field(default_factory=dict)
+    """Times and values, by metric and engine."""
+    body: bytes | None = None
+    """What it answers whatever is asked, if anything."""
+    status: int = 200
+
+    def scrape(self, seconds: float = SCRAPE_SECONDS) -> None:
+        """Let so much time pass, and ask every engine then."""
+        self.now += seconds
+        for address, engine in self.engines.items():
+            if not engine.known:
+                continue
+            self._note("up", address, engine.up)
+            if engine.up and engine.counts:
+                self._note(_COUNTERS.output_tokens, address, engine.output_tokens)
+                self._note(_COUNTERS.input_tokens, address, engine.input_tokens)
+                self._note(_COUNTERS.cached_input_tokens, address, engine.cached_input_tokens)
+
+    def answer(self, query: str) -> bytes:
+        if self.body is not None:
+            return self.body
+        if query == "time()":
+            return _write([self.now, str(self.now)])
+        if query == f'up{{job="engine",model="{MODEL}"}} == 1':
+            return _write(
+                [
+                    {"metric": {"instance": address}, "value": [self.now, "1"]}
+                    for address in self.engines
+                    if [value for _, value in self.samples.get(("up", address), ())][-1:] == [1]
+                ]
+            )
+        matched = _RANGE.match(query)
+        assert matched, query
+        found = []
+        for (metric, address), samples in self.samples.items():
+            values = [[moment, str(value)] for moment, value in samples if moment > self.now - int(matched["seconds"])]
+            if metric == matched["metric"] and values:
+                found.append({"metric": {"__name__": metric, "instance": address}, "values": values})
+        return _write(found)
+
+    def _note(self, metric: str, address: str, value: float) -> None:
+        self.samples.setdefault((metric, address), []).append((self.now, float(value)))
+
+
+@contextmanager
+def run_prometheus() -> Iterator[Prometheus]:
+    prometheus = Prometheus()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Handler, prometheus)) as server:
+        server.daemon_threads = True
+        prometheus.url = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield prometheus
+        server.shutdown()
+        thread.join()
+
+
+def _write(result: object) -> bytes:
+    return json.dumps({"status": "success", "data": {"result": result}}).encode()
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    def __init__(self, prometheus: Prometheus, *arguments: object) -> None:
+        self.prometheus = prometheus
+        super().__init__(*arguments)  # type: ignore[arg-type] # whatever socketserver hands over
+
+    def do_GET(self) -> None:
+        address = urlparse(self.path)
+        assert address.path == "/api/v1/query"
+        [query] = parse_qs(address.query)["query"]
+        content = self.prometheus.answer(query)
+        self.send_response(self.prometheus.status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
