@@ -80,7 +80,7 @@ def compose(home: Home, instance: Instance, cli: Cli, region: str, ambient: Mapp
 def for_customers(home: Home, instance: Instance) -> dict[str, str | None]:
     """Return the variables with which OpenAI's clients are customers of the instance, as account `demo`.
 
-    They are for people's shells: no tool of ours gets the key.
+    They are for people's shells and for load tests: no other tool of ours gets the key.
     """
     key = home.read_demo_key() if home.demo_key.exists() else None
     return {"OPENAI_BASE_URL": f"http://127.0.0.1:{instance.ports.gateway}/v1", "OPENAI_API_KEY": key}

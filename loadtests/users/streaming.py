@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, ClassVar
 
+import gevent
 from locust import task
 from locust.contrib.fasthttp import FastHttpUser, ResponseContextManager
 from locust.env import Environment
@@ -28,6 +29,8 @@ FEWEST_TOKENS, MOST_TOKENS = 8, 48
 LEAVES_ONE_IN = 6
 PATIENCE_SECONDS = 60
 """Longest wait for a connection, and for whatever comes next on it."""
+PAUSE_SECONDS = 1.0
+"""How long a customer that got no answer waits before it asks the next question."""
 _OK = 200
 
 
@@ -108,6 +111,8 @@ class StreamingCustomer(FastHttpUser):
             )
         if first_token is not None:
             self._show_first_token(first_token)
+        if reading.outcome in (Outcome.REFUSED, Outcome.UNREACHED):
+            gevent.sleep(PAUSE_SECONDS)
 
     def _send(self, question: Question) -> ResponseContextManager:
         body: dict[str, Any] = {
