@@ -16,46 +16,42 @@ ROLES = ("owner", "gateway", "admin")
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Container]:
+    """Return a server on which everything is as it should be."""
     with make_container() as container:
         container.start()
         for role in ROLES:
             container.query(f"create role billing_{role} login password '{role}-hidden'")
-        container.query("revoke all on database postgres from public")
-        container.query("revoke all on database template1 from public")
+        container.query("create database billing owner billing_owner")
+        container.query("revoke all on database billing, postgres, template1 from public")
+        container.query("grant connect on database billing to billing_owner, billing_gateway, billing_admin")
         yield container
 
 
 @pytest.fixture
-def database(server: Container) -> Iterator[Container]:
-    """Return the server with everything as it should be."""
-    server.query("create database billing owner billing_owner")
-    server.query("revoke all on database billing from public")
-    server.query("grant connect on database billing to billing_owner, billing_gateway, billing_admin")
-    yield server
-    server.query("drop database if exists billing with (force)")
-
-
-def look(container: Container, folder: Path, **changes: Any) -> Any:
-    """Run the module as Ansible does. Whatever it says, it says no password."""
+def arguments(server: Container, tmp_path: Path) -> dict[str, Any]:
+    """Return what the role gives to the module."""
     for role in ROLES:
-        (folder / f"billing_database_{role}").write_text(f"{role}-hidden\n")
-    arguments = {
-        "socket_folder": str(container.sockets),
-        "socket_port": container.port,
+        (tmp_path / f"billing_database_{role}").write_text(f"{role}-hidden\n")
+    return {
+        "socket_folder": str(server.sockets),
+        "socket_port": server.port,
         "database": "billing",
         "host": "127.0.0.1",
-        "port": container.port,
+        "port": server.port,
         "roles": list(ROLES),
-        "passwords_folder": str(folder),
-        **changes,
+        "passwords_folder": str(tmp_path),
     }
+
+
+def look(arguments: dict[str, Any]) -> list[str]:
+    """Return the sentences of the module, which says no password."""
     answer, printed = run_module("database_access", arguments)
     assert "hidden" not in printed
-    return answer
+    return list(answer["unfit"])
 
 
-def test_nothing_is_found_where_everything_is_as_it_should_be(database: Container, tmp_path: Path) -> None:
-    answer = look(database, tmp_path)
+def test_nothing_is_found_where_everything_is_as_it_should_be(arguments: dict[str, Any]) -> None:
+    answer, _ = run_module("database_access", arguments)
     assert (answer["changed"], answer["unfit"]) == (False, [])
 
 
@@ -87,60 +83,60 @@ def test_nothing_is_found_where_everything_is_as_it_should_be(database: Containe
         ),
         (
             "revoke connect on database billing from billing_owner",
-            "",
+            "grant connect on database billing to billing_owner",
             "role billing_owner may not connect to billing",
         ),
-        ("alter database billing owner to postgres", "", "database billing belongs to postgres"),
-        ("grant temporary on database billing to public", "", "everybody has TEMPORARY on database billing"),
         (
-            "grant connect on database postgres to public",
-            "revoke all on database postgres from public",
-            "everybody has CONNECT on database postgres",
+            "alter database billing owner to postgres",
+            "alter database billing owner to billing_owner",
+            "database billing belongs to postgres",
         ),
-        (
-            "grant create on database template1 to public",
-            "revoke all on database template1 from public",
-            "everybody has CREATE on database template1",
+        *(
+            (
+                f"grant {right} on database {database} to public",
+                f"revoke all on database {database} from public",
+                f"everybody has {right.upper()} on database {database}",
+            )
+            for database in ("billing", "postgres", "template1")
+            for right in ("connect", "create", "temporary")
         ),
     ],
 )
-def test_each_single_change_by_hand_is_found(
-    database: Container, tmp_path: Path, change: str, undo: str, said: str
+def test_each_single_change_by_hand_is_found_and_named(
+    server: Container, arguments: dict[str, Any], change: str, undo: str, said: str
 ) -> None:
-    database.query(change)
+    server.query(change)
     try:
-        unfit = look(database, tmp_path)["unfit"]
+        unfit = look(arguments)
     finally:
-        if undo:
-            database.query(undo)
+        server.query(undo)
     assert [sentence for sentence in unfit if sentence.startswith(said)], unfit
+    assert look(arguments) == []
 
 
-def test_a_schema_in_which_everybody_may_create_is_found(database: Container, tmp_path: Path) -> None:
-    database.query("grant create on schema public to public", "billing")
-    assert look(database, tmp_path)["unfit"] == ["everybody has CREATE on schema public of billing"]
+def test_a_schema_in_which_everybody_may_create_is_found(server: Container, arguments: dict[str, Any]) -> None:
+    server.query("grant create on schema public to public", "billing")
+    unfit = look(arguments)
+    server.query("revoke create on schema public from public", "billing")
+    assert unfit == ["everybody has CREATE on schema public of billing"]
 
 
-def test_a_new_database_is_open_to_everybody_and_that_is_found(database: Container, tmp_path: Path) -> None:
-    database.query("drop database billing")
-    database.query("create database billing owner billing_owner")
-    unfit = look(database, tmp_path)["unfit"]
-    assert "everybody has CONNECT on database billing" in unfit
-    assert "everybody has TEMPORARY on database billing" in unfit
+def test_a_new_database_is_open_to_everybody_and_that_is_found(server: Container, arguments: dict[str, Any]) -> None:
+    server.query("create database new owner billing_owner")
+    unfit = look({**arguments, "database": "new"})
+    server.query("drop database new")
+    assert {"everybody has CONNECT on database new", "everybody has TEMPORARY on database new"} <= set(unfit)
 
 
-def test_a_database_that_is_missing_and_a_port_that_leads_elsewhere_are_found(
-    database: Container, tmp_path: Path
-) -> None:
-    database.query("drop database billing")
-    unfit = look(database, tmp_path, port=1)["unfit"]
-    assert unfit[0] == "database billing is missing"
-    assert [sentence.partition(": ")[0] for sentence in unfit[1:]] == [
-        f"role billing_{role} can't log in to billing at 127.0.0.1:1" for role in ROLES
+def test_a_database_that_is_missing_and_a_port_that_leads_elsewhere_are_found(arguments: dict[str, Any]) -> None:
+    missing, *logins = look({**arguments, "database": "none", "port": 1})
+    assert missing == "database none is missing"
+    assert [sentence.partition(": ")[0] for sentence in logins] == [
+        f"role billing_{role} can't log in to none at 127.0.0.1:1" for role in ROLES
     ]
 
 
-def test_a_server_that_is_down_is_told_by_its_socket(server: Container, tmp_path: Path) -> None:
-    answer = look(server, tmp_path, socket_folder=str(tmp_path))
+def test_a_server_that_is_down_is_told_by_its_socket(arguments: dict[str, Any], tmp_path: Path) -> None:
+    answer, _ = run_module("database_access", {**arguments, "socket_folder": str(tmp_path)})
     assert answer["failed"]
-    assert f"{tmp_path}/.s.PGSQL.{server.port}" in answer["msg"]
+    assert f"{tmp_path}/.s.PGSQL.{arguments['socket_port']}" in answer["msg"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import socket
@@ -19,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from .modules import FOLDER, install_podman, run_module
+from .modules import install_podman, load_module, run_module
 
 # A container lives if its process is in its own cgroup. The test's own process plays that part.
 ALIVE = {"Id": Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()[0], "Pid": os.getpid()}
@@ -260,11 +259,7 @@ def test_a_command_that_says_nothing_is_told_with_its_exit_code(podman: FakePodm
 @pytest.fixture
 def module(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return the module's own code, which waits for less."""
-    spec = importlib.util.spec_from_file_location("podman_replicas", FOLDER / "podman_replicas.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_module("podman_replicas")
     monkeypatch.setattr(module, "PROBE_SECONDS", 0.3)
     monkeypatch.setattr(module, "PAUSE_SECONDS", 0.05)
     return module
