@@ -44,6 +44,7 @@ def read_answer(
     What was read so far is in `reading` however this ends: a run that ends takes its customers with it.
     """
     stream = reading.stream
+    reading.outcome = Outcome.BROKEN
     try:
         while not stream.is_done:
             event = lines.readline(_EVENT_END)

@@ -43,7 +43,8 @@ def tick() -> Callable[[], float]:
 
 
 def read(*pieces: bytes, leaves_after: int | None = None, failure: BaseException | None = None) -> Reading:
-    reading = Reading()
+    # A customer who is waiting for the headers will have left if the run ends meanwhile.
+    reading = Reading(Outcome.LEFT)
     read_answer(Pieces(*pieces, failure=failure), leaves_after, reading, tick())
     return reading
 
@@ -127,6 +128,13 @@ def test_a_customer_whom_the_end_of_the_run_takes_has_left_and_what_came_is_kept
     with pytest.raises(GreenletExit):
         read_answer(Pieces(write_words(2), failure=GreenletExit()), None, reading, tick())
     assert (reading.outcome, reading.stream.output_tokens, reading.first_token) == (Outcome.LEFT, 2, 1)
+
+
+def test_a_mistake_of_ours_is_not_taken_for_a_customer_who_left() -> None:
+    reading = Reading(Outcome.LEFT)
+    with pytest.raises(ZeroDivisionError):
+        read_answer(Pieces(write_words(2), failure=ZeroDivisionError()), None, reading, tick())
+    assert (reading.outcome, reading.stream.output_tokens) == (Outcome.BROKEN, 2)
 
 
 @given(st.integers(0, 12), st.sampled_from(["stop", "length"]), st.sets(st.integers(1, 2_000)))
