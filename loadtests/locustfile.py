@@ -6,19 +6,18 @@ The environment is told by variables, see `loadtests.settings`; SHAPE names a fi
 from __future__ import annotations
 
 import os
-import sys
 
 from locust import events
 
 from contract.problems import ContractError
-from loadtests.run import Run
+from loadtests.run import Run, give_up
 from loadtests.shapes import find_shape
 from loadtests.users.streaming import StreamingCustomer  # noqa: F401  # Locust finds it here
 
 try:
     Shape = find_shape(os.environ.get("SHAPE") or "smoke")
 except ContractError as error:
-    sys.exit(f"error: {error}")
+    give_up(error)
 
 run = Run(Shape)
 events.init.add_listener(run.prepare)

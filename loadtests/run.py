@@ -63,7 +63,7 @@ class Run:
                 say(f"shape {self._shape.__name__.lower()}, {self._shape.seconds()} s; asking ledger and engines")
                 self._sources = _open_sources(settings)
         except (ContractError, EvidenceMissing) as error:
-            _give_up(error)
+            give_up(error)
         environment.host = environment.host or settings.outputs.gateway_url
         StreamingCustomer.prepare(settings.model, settings.key, settings.seed, self._recorder)
         self._recorder.listen(environment)
@@ -136,6 +136,7 @@ def _open_sources(settings: Settings) -> _Sources:
     return _Sources(ledger, engines, ledger_begun, engines.begin())
 
 
-def _give_up(error: Exception) -> NoReturn:
+def give_up(error: Exception) -> NoReturn:
+    """End the process with a sentence: nothing can be judged."""
     print(f"error: {error}", file=sys.stderr)
     sys.exit(UNUSABLE)

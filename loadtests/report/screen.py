@@ -15,6 +15,8 @@ from loadtests.verdict.verdict import Verdict
 
 MOST_DETAILS = 10
 """How many wrong things of one check are printed; the page has them all."""
+MOST_APART = 20
+"""How many requests that did not end as whole answers do are printed; the page has these all, too."""
 
 # Where nobody's terminal sets a width, lines are as wide as what is printed.
 _console = Console(width=None if sys.stdout.isatty() else 160)
@@ -28,8 +30,9 @@ def say(text: str) -> None:
 def show_verdict(verdict: Verdict, page: Path) -> None:
     """Print what was judged, and where the page is."""
     _show("Output tokens, counted three times", COUNTS_HEAD, list_counts(verdict))
-    if verdict.cases.apart:
-        _show("Requests that did not end as whole answers do", APART_HEAD, list_apart(verdict))
+    if apart := list_apart(verdict):
+        _show("Requests that did not end as whole answers do", APART_HEAD, apart[:MOST_APART])
+        _say_more("such requests", len(apart) - MOST_APART)
     checks = [
         (Text("pass", "green") if check.passed else Text("FAIL", "red"), check.name, check.found, check.allowed)
         for check in verdict.checks
@@ -38,9 +41,13 @@ def show_verdict(verdict: Verdict, page: Path) -> None:
     for check in verdict.checks:
         for detail in check.details[:MOST_DETAILS]:
             say(f"{check.name}: {detail}")
-        if len(check.details) > MOST_DETAILS:
-            say(f"{check.name}: {len(check.details) - MOST_DETAILS} more on the page")
+        _say_more(check.name, len(check.details) - MOST_DETAILS)
     say(f"verdict: {'pass' if verdict.passed else 'FAIL'}; page: {page}")
+
+
+def _say_more(what: str, left: int) -> None:
+    if left > 0:
+        say(f"{what}: {left} more on the page")
 
 
 def _show(title: str, head: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:

@@ -20,5 +20,5 @@ class Check:
 
 def check_none(name: str, problems: Sequence[str], found: str, allowed: str) -> Check:
     """Return a check that passes where nothing is wrong."""
-    wrong = f"{len(problems)} wrong of {found}" if problems else found
+    wrong = f"{len(problems)} wrong; {found}" if problems else found
     return Check(name, not problems, wrong, allowed, problems)

@@ -26,7 +26,7 @@ class Limit:
     quantity: str
     seconds: float
     words: str
-    """Where the limit comes from."""
+    """The limit, and where it comes from."""
 
 
 def judge_errors(name: str, slo: Slo, records: Sequence[Record]) -> Check:
@@ -38,7 +38,10 @@ def judge_errors(name: str, slo: Slo, records: Sequence[Record]) -> Check:
     allowed = f"at most {100 * slo.error_budget:f} % ({name})"
     if not records:
         return Check("errors", False, "no requests", allowed)
-    reasons = [f"{record.request_id or 'no request id'}: {record.outcome}: {record.reason}" for record in failed]
+    named: dict[str, list[str]] = {}
+    for record in failed:
+        named.setdefault(f"{record.outcome}: {record.reason}", []).append(record.request_id or "no request id")
+    reasons = [f"{len(names)} x {reason} ({names[0]})" for reason, names in named.items()]
     found = f"{len(failed)} of {len(records)} requests, {100 * len(failed) / len(records):.2f} %"
     return Check("errors", len(failed) <= slo.error_budget * len(records), found, allowed, reasons)
 
@@ -54,16 +57,20 @@ def find_limits(slos: Mapping[str, Slo], baseline: Sequence[Record], *, shared_m
             yield Limit(name, indicator.quantity, seconds, f"{indicator.threshold_ms} ms")
             continue
         measured = list_seconds(baseline, indicator.quantity)
-        # Not a number: without a baseline nothing is fast enough.
-        typical = median(measured) if len(measured) >= FEWEST_IN_BASELINE else math.nan
-        words = f"{indicator.baseline_multiple:g} x the baseline's median, {1000 * typical:.0f} ms of {len(measured)}"
-        yield Limit(name, indicator.quantity, indicator.baseline_multiple * typical, words)
+        multiple = f"{indicator.baseline_multiple:g} x the baseline's median"
+        if len(measured) < FEWEST_IN_BASELINE:
+            # Not a number: nothing is fast enough.
+            yield Limit(name, indicator.quantity, math.nan, f"{multiple}, which at least {FEWEST_IN_BASELINE} tell")
+            continue
+        seconds = indicator.baseline_multiple * median(measured)
+        words = f"{1000 * seconds:.0f} ms, {multiple} of {1000 * median(measured):.0f} ms ({len(measured)} answers)"
+        yield Limit(name, indicator.quantity, seconds, words)
 
 
 def judge_latency(limit: Limit, slo: Slo, records: Sequence[Record]) -> Check:
     """Check that the share of slow answers is within the error budget, or larger by chance only."""
     check = f"latency: {limit.quantity.replace('_', ' ')}"
-    allowed = f"{slo.objective} % within {1000 * limit.seconds:.0f} ms: {limit.words} ({limit.slo})"
+    allowed = f"{slo.objective} % within {limit.words} ({limit.slo})"
     measured = list_seconds(records, limit.quantity)
     if not measured:
         return Check(check, False, "no answers after the baseline", allowed)

@@ -13,7 +13,7 @@ import pytest
 from loadtests.evidence.engines import EngineCounts
 from loadtests.records import Outcome
 from loadtests.report.page import write_page
-from loadtests.report.screen import MOST_DETAILS, show_verdict
+from loadtests.report.screen import MOST_APART, MOST_DETAILS, show_verdict
 from loadtests.report.summary import summarise
 from loadtests.report.tables import APART_HEAD, COUNTS_HEAD, list_apart, list_counts
 from loadtests.verdict.verdict import Verdict
@@ -190,7 +190,7 @@ def test_the_terminal_shows_what_a_service_sent_as_text(capsys: pytest.CaptureFi
     assert list_failed(verdict) == [ERRORS, WHOLE, OTHERS]
     show_verdict(verdict, Path("page.html"))
     printed = capsys.readouterr().out
-    assert f"{ERRORS}: no request id: unreached: {EVIL}" in printed
+    assert f"{ERRORS}: 1 x unreached: {EVIL} (no request id)" in printed
     assert "[/red] [bold]" in " ".join(printed.split("verdict:")[0].split())
     assert "verdict: FAIL" in printed
 
@@ -202,4 +202,16 @@ def test_the_terminal_shows_the_first_wrong_things_and_how_many_more_there_are(
     show_verdict(wrong.judge(), Path("page.html"))
     printed = capsys.readouterr().out
     assert printed.count("the ledger 11 output tokens") == MOST_DETAILS
-    assert f"{WHOLE}: 3 more on the page" in printed
+    assert "3 more on the page" in printed
+
+
+def test_the_terminal_shows_the_first_requests_apart_and_how_many_more_there_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    sample = Sample([make_whole("one"), *(make_apart(f"left-{n}", Outcome.LEFT) for n in range(MOST_APART + 2))])
+    show_verdict(sample.judge(), Path("page.html"))
+    printed = capsys.readouterr().out
+    assert [name for n in range(MOST_APART + 2) if (name := f"left-{n} ") in printed] == [
+        f"left-{n} " for n in range(MOST_APART)
+    ]
+    assert "such requests: 2 more on the page" in printed
