@@ -44,8 +44,8 @@ class Base:
     """Writes its root, as a tar file whose path is put last."""
 
 
-def define(name: str, packages: Sequence[str], debian: Debian, registry: str) -> Base:
-    """Return the base with these packages, named after everything that it is made from."""
+def define(name: str, packages: Sequence[str], left_out: Sequence[str], debian: Debian, registry: str) -> Base:
+    """Return the base with these packages but for some folders, named after everything that it is made from."""
     command = (
         "mmdebstrap",
         "--variant=essential",
@@ -53,6 +53,7 @@ def define(name: str, packages: Sequence[str], debian: Debian, registry: str) ->
         f"--hook-dir={_MERGED_USR}",
         *(f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in _LEFT_OUT),
         "--dpkgopt=path-include=/usr/share/doc/*/copyright",
+        *(f"--dpkgopt=path-exclude=/{folder}/*" for folder in left_out),
         # Before the packages: theirs then keep off this id.
         f"--essential-hook={_ADD_USER}",
         f"--customize-hook={_FINISH}",

@@ -57,6 +57,8 @@ class Definitions(Model):
     debian: Debian
     bases: dict[Name, Items[DebianPackage]]
     """Debian packages beyond the essential ones."""
+    left_out: dict[Name, Items[InnerPath]] = Field(default_factory=dict)
+    """Folders of their files that are not installed, by the base's name."""
     images: dict[Name, ImageDefinition]
 
     @model_validator(mode="after")
@@ -67,11 +69,12 @@ class Definitions(Model):
         return self
 
     def _find_unknown_bases(self) -> Iterator[Problem]:
-        for name, image in self.images.items():
-            if image.base not in self.bases:
-                yield Problem(
-                    f"images.{name}.base", describe_given(image.base), list_allowed(sorted(self.bases), image.base)
-                )
+        for field, base in (
+            *((f"left_out.{name}", name) for name in self.left_out),
+            *((f"images.{name}.base", image.base) for name, image in self.images.items()),
+        ):
+            if base not in self.bases:
+                yield Problem(field, describe_given(base), list_allowed(sorted(self.bases), base))
 
 
 def read(root: Path) -> Definitions:

@@ -78,7 +78,8 @@ def _plan_image(root: Path, registry: str, name: str, known: Definitions) -> Ima
 
 def _plan_below(root: Path, registry: str, name: str, known: Definitions) -> Packages | Base:
     image = known.images[name]
-    base = bases.define(image.base, known.bases[image.base], known.debian, registry)
+    left_out = known.left_out.get(image.base, ())
+    base = bases.define(image.base, known.bases[image.base], left_out, known.debian, registry)
     if not image.requirements:
         return base
     requirements = _require(root, image.requirements, name)

@@ -22,6 +22,8 @@ debian: {suite: bookworm, python: "3.11", glibc: "2.36", revision: 1}
 bases:
   plain: [balancer]
   python: [zlib, python3]
+left_out:
+  plain: [usr/share/toys]
 images:
   balancer:
     base: plain

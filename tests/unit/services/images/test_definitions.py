@@ -22,6 +22,8 @@ from tests.unit.services.images.conftest import write_sources
         ("[balancer]", "[balancer, --variant=x]", "bases.plain[1]"),
         ("[balancer]", '["a,b"]', "bases.plain[0]"),
         ("  plain: [balancer]", "  Plain: [balancer]", "bases.Plain"),
+        ("plain: [usr", "plane: [usr", "left_out.plane"),
+        ("[usr/share/toys]", "[/usr/share/toys]", "left_out.plain[0]"),
         ("base: plain", "base: nothing", "images.balancer.base"),
         ("base: plain", "bass: plain", "images.balancer.bass"),
         ("requirements: requirements/", "requirements: /etc/", "images.meter.requirements"),

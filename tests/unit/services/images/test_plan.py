@@ -73,6 +73,7 @@ def test_one_more_byte_in_a_file_changes_what_is_made_from_it(root: Path, path: 
     ("old", "new", "changed"),
     [
         ("[balancer]", "[balancer, curl]", {"base-plain", "balancer"}),
+        ("usr/share/toys", "usr/share/games", {"base-plain", "balancer"}),
         ("[zlib, python3]", "[zlib]", PYTHON),
         ("[zlib, python3]", "[python3, zlib]", set()),
         ("bookworm", "trixie", EVERYTHING),
