@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.integration.services.billing.conftest import books, server, template
+from tests.integration.services.billing.conftest import books, common, gateway, server, template
 from tests.unit.loadtests import unpatched  # noqa: F401  # before the tests, which import Locust
 
-__all__ = ["books", "server", "template"]
+__all__ = ["books", "common", "gateway", "server", "template"]

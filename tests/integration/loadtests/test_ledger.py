@@ -4,49 +4,53 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import boto3
 import psycopg
 import pytest
+from botocore.client import BaseClient
 from botocore.stub import Stubber
 
 from contract.outputs import Outputs
 from loadtests.evidence.ledger import ROLE, Ledger, LedgerRow
 from loadtests.evidence.missing import EvidenceMissing
-from services.billing.ledger import Delivery, Hold, Question
-from tests.integration.services.billing.books import MODEL, PASSWORD, Books, ask
+from services.billing.ledger import Delivery, Hold
+from tests.integration.services.billing.books import PASSWORD, Books
+from tests.integration.services.billing.customers import Customer, Gateway, make_customer
 from tests.unit.loadtests.samples import OUTPUTS
 from tests.unit.offline.conftest import find_closed_port
 
 Connect = Callable[..., Ledger]
+BALANCE = 1_000
+
+
+@pytest.fixture(scope="module")
+def client() -> BaseClient:
+    client: BaseClient = boto3.client(
+        "secretsmanager", region_name="us-east-1", aws_access_key_id="nobody", aws_secret_access_key="nothing"
+    )
+    return client
 
 
 @pytest.fixture
-def secrets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
+def secrets(client: BaseClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
     """Return what AWS will answer whoever asks it for a secret."""
-    client = boto3.client(
-        "secretsmanager", region_name="us-east-1", aws_access_key_id="nobody", aws_secret_access_key="nothing"
-    )
     monkeypatch.setattr(boto3, "client", lambda *_, **__: client)
     with Stubber(client) as stubber:
         yield stubber
 
 
-def give_secret(secrets: Stubber, password: str = PASSWORD) -> None:
-    secrets.add_response("get_secret_value", {"SecretString": password}, {"SecretId": "secret-reporter"})
-
-
 @pytest.fixture
-def connect(books: Books, secrets: Stubber) -> Iterator[Connect]:
-    """Return a function that connects to the ledger of the test, with anything else in its outputs."""
+def connect(common: Books, secrets: Stubber) -> Iterator[Connect]:
+    """Return a function that connects to the ledger that tests share, or with anything else in the outputs."""
     opened: list[Ledger] = []
 
     def connect_ledger(password: str = PASSWORD, **changes: Any) -> Ledger:
-        give_secret(secrets, password)
-        database = {"host": "127.0.0.1", "port": books.container.port, "name": books.database, "secret": "owner"}
+        secrets.add_response("get_secret_value", {"SecretString": password}, {"SecretId": "secret-reporter"})
+        database = {"host": "127.0.0.1", "port": common.container.port, "name": common.database, "secret": "owner"}
         ledger = Ledger(Outputs.model_validate({**OUTPUTS, "billing_database": {**database, **changes}}))
         opened.append(ledger)
         return ledger
@@ -61,33 +65,48 @@ def ledger(connect: Connect) -> Ledger:
     return connect()
 
 
+@dataclass(frozen=True)
+class Run:
+    """A customer's requests of one run, whose input tokens cost one nano-dollar and whose output tokens two."""
+
+    customer: Customer
+    ledger: Ledger
+    begun: datetime
+
+    def hold(self, inputs: int = 10, most: int = 100) -> tuple[str, Hold]:
+        """Be admitted; return what the request is called, and its hold."""
+        question = self.customer.ask(inputs=inputs, most=most)
+        hold = self.customer.gateway.admit(question).hold
+        assert hold
+        return str(question.request_id), hold
+
+    def settle(self, hold: Hold, inputs: int = 0, cached: int = 0, outputs: int = 0, sent: int = 0) -> None:
+        self.customer.gateway.settle(Delivery(hold.id, inputs, cached, outputs, sent))
+
+    def read_one(self, request_id: str) -> LedgerRow:
+        [row] = self.ledger.list_requests(self.begun)
+        assert row.request_id == request_id
+        return row
+
+
 @pytest.fixture
-def begun(books: Books, ledger: Ledger) -> datetime:
-    """Return when the run began: account `demo` has a balance and a price, and asked nothing yet."""
-    books.publish()
-    books.open_account(usd_nano=1_000_000)
-    return ledger.wait_until_quiet(0)
+def run(gateway: Gateway, ledger: Ledger) -> Iterator[Run]:
+    """Return a run that has begun, and leave nothing open after it."""
+    yield Run(make_customer(gateway, BALANCE), ledger, ledger.wait_until_quiet(0))
+    for (hold_id,) in gateway.query("select id from billing.holds where state = 'open'"):
+        gateway.settle(Delivery(hold_id))
+    assert gateway.problems == []
 
 
-def admit(books: Books, question: Question, lease_seconds: float = 60) -> Hold:
-    hold = books.admit(question, lease_seconds).hold
-    assert hold
-    return hold
+# ---- requests
 
 
-def read_one(ledger: Ledger, begun: datetime, request_id: UUID) -> LedgerRow:
-    [row] = ledger.list_requests(begun)
-    assert row.request_id == str(request_id)
-    return row
-
-
-def test_a_request_that_was_admitted_is_open(books: Books, ledger: Ledger, begun: datetime) -> None:
-    question = ask(inputs=12, least=1, most=100)
-    admit(books, question)
-    assert read_one(ledger, begun, question.request_id) == LedgerRow(
-        request_id=str(question.request_id),
-        account="demo",
-        model=MODEL,
+def test_a_request_that_was_admitted_is_open(run: Run) -> None:
+    request_id, _ = run.hold(inputs=12, most=100)
+    assert run.read_one(request_id) == LedgerRow(
+        request_id=request_id,
+        account=run.customer.account,
+        model=run.customer.model,
         state="open",
         price_version=1,
         held_input_tokens=12,
@@ -102,128 +121,132 @@ def test_a_request_that_was_admitted_is_open(books: Books, ledger: Ledger, begun
     )
 
 
-def test_a_request_that_was_settled_says_what_was_charged_moved_and_sent(
-    books: Books, ledger: Ledger, begun: datetime
-) -> None:
-    question = ask(inputs=12, most=100)
-    hold = admit(books, question)
-    books.settle(Delivery(hold.id, 10, 2, 20, 23))
-    row = read_one(ledger, begun, question.request_id)
-    due = 10 * 100 + 2 * 50 + 20 * 200
+def test_a_request_that_was_settled_says_what_was_charged_moved_and_sent(run: Run) -> None:
+    request_id, hold = run.hold(inputs=12, most=100)
+    run.settle(hold, inputs=10, cached=2, outputs=20, sent=23)
+    row = run.read_one(request_id)
     assert row.state == "settled"
     assert (row.input_tokens, row.cached_input_tokens, row.output_tokens) == (10, 2, 20)
-    assert (row.engine_output_tokens, row.charge, row.shortfall, row.charged) == (23, due, 0, due)
-    assert books.wallet() == (1_000_000 - due, 0)
+    assert (row.engine_output_tokens, row.charge, row.shortfall, row.charged) == (23, 52, 0, 52)
+    assert run.customer.wallet == (BALANCE - 52, 0)
 
 
-def test_a_request_whose_gateway_did_not_tell_the_engine_s_count_says_nothing_of_it(
-    books: Books, ledger: Ledger, begun: datetime
-) -> None:
-    question = ask(inputs=12, most=100)
-    hold = admit(books, question)
-    books.query("select billing.settle(%s, 10, 2, 20)", hold.id)
-    row = read_one(ledger, begun, question.request_id)
+def test_a_request_whose_gateway_did_not_tell_the_engine_s_count_says_nothing_of_it(run: Run) -> None:
+    request_id, hold = run.hold()
+    run.customer.gateway.settle_as_before(Delivery(hold.id, 10, 0, 20))
+    row = run.read_one(request_id)
     assert (row.output_tokens, row.engine_output_tokens) == (20, None)
 
 
-def test_a_request_of_which_nothing_was_delivered_moved_nothing(books: Books, ledger: Ledger, begun: datetime) -> None:
-    question = ask()
-    books.settle(Delivery(admit(books, question).id))
-    row = read_one(ledger, begun, question.request_id)
+def test_a_request_of_which_nothing_was_delivered_moved_nothing(run: Run) -> None:
+    request_id, hold = run.hold()
+    run.settle(hold)
+    row = run.read_one(request_id)
     assert (row.state, row.output_tokens, row.engine_output_tokens) == ("settled", 0, 0)
     assert (row.charge, row.charged) == (0, 0)
 
 
-def test_a_request_whose_lease_ended_moved_nothing(books: Books, ledger: Ledger, begun: datetime) -> None:
-    question = ask()
-    hold = admit(books, question)
-    books.query("update billing.holds set lease_until = now() - interval '1 second' where id = %s", hold.id)
-    books.query("update billing.lease_clock set ticked_at = now() + interval '1 hour'")
-    books.expire()
-    row = read_one(ledger, begun, question.request_id)
+def test_a_request_whose_lease_ended_moved_nothing(run: Run) -> None:
+    request_id, hold = run.hold()
+    run.customer.end_lease(hold)
+    row = run.read_one(request_id)
     assert (row.state, row.charge, row.charged, row.output_tokens) == ("expired", None, 0, None)
 
 
-def test_each_request_has_what_was_moved_for_it_alone(books: Books, ledger: Ledger, begun: datetime) -> None:
+def test_a_request_that_was_extended_holds_what_it_may_cost_in_the_end(run: Run) -> None:
+    request_id, hold = run.hold(most=10)
+    assert run.customer.gateway.extend(hold.id, 25)
+    run.settle(hold, inputs=10, outputs=20, sent=20)
+    row = run.read_one(request_id)
+    assert (row.output_tokens, row.charge, row.charged) == (20, 50, 50)
+
+
+def test_each_request_has_what_was_moved_for_it_alone(run: Run) -> None:
+    charged = {}
     for tokens in (1, 2, 3):
-        books.settle(Delivery(admit(books, ask()).id, 0, 0, tokens, tokens))
-    assert sorted(row.charged for row in ledger.list_requests(begun)) == [200, 400, 600]
+        request_id, hold = run.hold()
+        run.settle(hold, outputs=tokens, sent=tokens)
+        charged[request_id] = 2 * tokens
+    assert {row.request_id: row.charged for row in run.ledger.list_requests(run.begun)} == charged
 
 
-def test_requests_of_others_are_listed_too(books: Books, ledger: Ledger, begun: datetime) -> None:
-    books.open_account("neighbour", usd_nano=1_000_000, key="key of neighbour")
-    admit(books, ask())
-    admit(books, ask(key="key of neighbour"))
-    assert sorted(row.account for row in ledger.list_requests(begun)) == ["demo", "neighbour"]
+def test_requests_of_others_are_listed_too(run: Run) -> None:
+    neighbour = replace(run, customer=make_customer(run.customer.gateway, BALANCE))
+    mine, _ = run.hold()
+    theirs, _ = neighbour.hold()
+    assert {row.request_id: row.account for row in run.ledger.list_requests(run.begun)} == {
+        mine: run.customer.account,
+        theirs: neighbour.customer.account,
+    }
 
 
-def test_what_was_asked_before_a_run_is_none_of_it(books: Books, ledger: Ledger, begun: datetime) -> None:
-    books.settle(Delivery(admit(books, ask()).id, 1, 0, 1, 1))
-    assert len(ledger.list_requests(begun)) == 1
-    assert ledger.list_requests(ledger.wait_until_quiet(0)) == []
+def test_what_was_asked_before_a_run_is_none_of_it(run: Run) -> None:
+    _, hold = run.hold()
+    run.settle(hold)
+    assert len(run.ledger.list_requests(run.begun)) == 1
+    assert run.ledger.list_requests(run.ledger.wait_until_quiet(0)) == []
 
 
-def test_a_wait_ends_once_everything_is_settled(
-    books: Books, ledger: Ledger, begun: datetime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hold = admit(books, ask())
+# ---- waiting
+
+
+def test_a_wait_ends_once_everything_is_settled(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    request_id, hold = run.hold()
     waited: list[float] = []
 
     def settle_meanwhile(seconds: float) -> None:
         waited.append(seconds)
-        books.settle(Delivery(hold.id, 1, 0, 1, 1))
+        run.settle(hold)
 
-    monkeypatch.setattr(time, "sleep", settle_meanwhile)
-    assert ledger.wait_until_quiet() > begun
+    with monkeypatch.context() as patched:
+        patched.setattr(time, "sleep", settle_meanwhile)
+        assert run.ledger.wait_until_quiet() > run.begun
     assert len(waited) == 1
-    assert [row.state for row in ledger.list_requests(begun)] == ["settled"]
+    assert run.read_one(request_id).state == "settled"
 
 
-@pytest.mark.usefixtures("begun")
-def test_a_wait_gives_up_and_names_what_is_open(books: Books, ledger: Ledger) -> None:
-    question = ask()
-    admit(books, question)
+def test_a_wait_gives_up_and_names_what_is_open(run: Run) -> None:
+    request_id, _ = run.hold()
     with pytest.raises(EvidenceMissing) as missing:
-        ledger.wait_until_quiet(0)
+        run.ledger.wait_until_quiet(0)
     assert str(missing.value) == (
-        f"the ledger at 127.0.0.1:{books.container.port}: 1 request(s) not settled after 0 s, {question.request_id} "
-        "among them; a run needs an environment that serves nobody else"
+        f"the ledger at 127.0.0.1:{run.customer.books.container.port}: 1 request(s) not settled after 0 s, "
+        f"{request_id} among them; a run needs an environment that serves nobody else"
     )
 
 
-def test_the_books_of_a_ledger_that_is_right_have_no_problem(books: Books, ledger: Ledger, begun: datetime) -> None:
-    assert ledger.list_requests(begun) == []
-    books.settle(Delivery(admit(books, ask()).id, 1, 0, 1, 1))
-    assert ledger.list_problems() == []
+# ---- the books
 
 
-@pytest.mark.usefixtures("begun")
-def test_a_problem_in_the_books_is_told_in_words(books: Books, ledger: Ledger) -> None:
-    [(name, columns)] = books.query(
-        "select 'wallets', string_agg(column_name, ',' order by ordinal_position) from information_schema.columns "
-        "where table_schema = 'reports' and table_name = 'problems'"
-    )
-    assert (name, columns) == ("wallets", "rule,subject,expected,found")
+def test_the_books_of_a_ledger_that_is_right_have_no_problem(run: Run) -> None:
+    _, hold = run.hold()
+    run.settle(hold, inputs=1, outputs=1, sent=1)
+    assert run.ledger.list_problems() == []
+
+
+def test_a_problem_in_the_books_is_told_in_words(books: Books, connect: Connect) -> None:
+    books.open_account(usd_nano=BALANCE)
     books.query("update billing.wallets set balance = balance + 1")
-    problems = ledger.list_problems()
+    problems = connect(name=books.database).list_problems()
     assert problems
-    assert all(": expected " in problem and ", found " in problem for problem in problems)
+    for problem in problems:
+        assert ": expected " in problem
+        assert ", found " in problem
     assert any("demo" in problem for problem in problems)
 
 
-def test_the_judge_can_change_nothing(books: Books, ledger: Ledger) -> None:
-    assert ledger.list_problems() == []
-    with books.connect(ROLE.removeprefix("billing_")) as reporter, pytest.raises(psycopg.errors.InsufficientPrivilege):
-        reporter.execute("select balance from billing.wallets")
+def test_the_judge_s_role_can_change_nothing(common: Books) -> None:
+    with common.connect(ROLE.removeprefix("billing_")) as judge, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        judge.execute("update billing.wallets set balance = 0")
 
 
 # ---- what is missing
 
 
-def test_a_wrong_password_is_told_without_it(books: Books, connect: Connect) -> None:
+def test_a_wrong_password_is_told_without_it(common: Books, connect: Connect) -> None:
     with pytest.raises(EvidenceMissing) as missing:
         connect("a wrong one")
-    assert str(missing.value).startswith(f"the ledger at 127.0.0.1:{books.container.port}: ")
+    assert str(missing.value).startswith(f"the ledger at 127.0.0.1:{common.container.port}: ")
     assert "password authentication failed" in str(missing.value)
     assert "a wrong one" not in str(missing.value)
 
@@ -231,9 +254,9 @@ def test_a_wrong_password_is_told_without_it(books: Books, connect: Connect) -> 
 def test_a_ledger_that_is_not_there_is_named(connect: Connect) -> None:
     port = find_closed_port()
     with pytest.raises(EvidenceMissing) as missing:
-        connect(port=port)
+        connect("its password", port=port)
     assert str(missing.value).startswith(f"the ledger at 127.0.0.1:{port}: ")
-    assert PASSWORD not in str(missing.value)
+    assert "its password" not in str(missing.value)
 
 
 def test_a_database_without_the_ledger_is_told(connect: Connect) -> None:
@@ -241,10 +264,10 @@ def test_a_database_without_the_ledger_is_told(connect: Connect) -> None:
         connect(name="postgres").list_problems()
 
 
-def test_a_ledger_that_goes_away_amid_a_run_is_told(books: Books, ledger: Ledger, begun: datetime) -> None:
-    books.query("select pg_terminate_backend(pid) from pg_stat_activity where usename = %s", ROLE)
-    with pytest.raises(EvidenceMissing, match="the ledger at 127"):
-        ledger.list_requests(begun)
+def test_a_ledger_that_goes_away_amid_a_run_is_told(run: Run) -> None:
+    run.customer.gateway.query("select pg_terminate_backend(pid) from pg_stat_activity where usename = %s", ROLE)
+    with pytest.raises(EvidenceMissing, match=r"the ledger at 127\.0\.0\.1:"):
+        run.ledger.list_requests(run.begun)
 
 
 def test_a_secret_that_is_not_there_is_named(secrets: Stubber) -> None:

@@ -29,9 +29,7 @@ def run_locust(folder: Path, **variables: str) -> subprocess.CompletedProcess[st
         [Path(sys.executable).parent / "locust"],
         env={
             "PATH": f"{folder}:{os.environ['PATH']}",
-            "HOME": str(folder),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "MPLCONFIGDIR": str(folder),
+            "HOME": os.environ.get("HOME", str(folder)),
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
             "AWS_ACCESS_KEY_ID": "simulation",
             "AWS_SECRET_ACCESS_KEY": "simulation",
@@ -51,7 +49,6 @@ def run_locust(folder: Path, **variables: str) -> subprocess.CompletedProcess[st
     ("variables", "told"),
     [
         pytest.param({"SHAPE": "smok"}, "error: SHAPE: given 'smok' (a string); allowed: one of smoke", id="shape"),
-        pytest.param({"SHAPE": "smoke"}, "error: OPENAI_API_KEY: given nothing; allowed: ", id="key"),
         pytest.param(
             {"OPENAI_API_KEY": "fg_demo"},
             "error: the secret secret-reporter, which leads to the ledger: ",
@@ -64,5 +61,5 @@ def test_what_a_run_needs_and_has_not_is_a_sentence(tmp_path: Path, variables: d
     assert told in ended.stderr
     assert "Traceback" not in ended.stderr
     assert "fg_demo" not in ended.stdout + ended.stderr
-    assert ended.returncode in (1, UNUSABLE)
+    assert ended.returncode == UNUSABLE
     assert not (tmp_path / "results").exists()
