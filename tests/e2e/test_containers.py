@@ -199,20 +199,20 @@ def test_logs_show_every_container(environment: Environment) -> None:
 
 
 def test_down_keeps_the_ledger_and_another_s_container_and_the_next_up_finds_it(
-    new_environment: Environment, stranger: str
+    environment: Environment, stranger: str
 ) -> None:
-    new_environment.make("up")
-    with new_environment.connect("billing_owner") as connection:
+    with environment.connect("billing_owner") as connection:
         connection.execute("create table kept ()")
 
-    printed = new_environment.make("down").stdout
-    left = open_podman().volumes(new_environment.name)
-    new_environment.make("up")
-    with new_environment.connect("billing_owner") as connection:
+    printed = environment.make("down").stdout
+    left = open_podman().volumes(environment.name)
+    environment.make("up")
+    with environment.connect("billing_owner") as connection:
         found = connection.execute("select to_regclass('kept') is not null").fetchone()
+        connection.execute("drop table kept")
 
     assert "the ledger is kept" in printed
-    assert left == [f"faregate-{new_environment.name}-ledger"]
+    assert left == [f"faregate-{environment.name}-ledger"]
     assert found == (True,)
     assert stranger in run(["podman", "ps", "--format", "{{.Names}}"]).stdout.split()
 

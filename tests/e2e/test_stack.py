@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from .conftest import Environment, list_processes, run, wait_until
 from .inventory import list_everything
@@ -62,44 +62,29 @@ def test_a_second_make_up_changes_nothing_and_says_so(environment: Environment) 
     assert run(["git", "diff", "--stat", "stacks"]).stdout == ""
 
 
-def test_status_is_healthy_and_names_the_parts(environment: Environment) -> None:
-    printed = environment.make("status").stdout
+def test_a_changed_setting_updates_in_place_and_another_instance_type_replaces_the_node_group(
+    environment: Environment, tmp_path: Path
+) -> None:
+    logs, eks = environment.client("logs"), environment.client("eks")
+    [group] = logs.describe_log_groups()["logGroups"]
+    [cluster] = eks.list_clusters()["clusters"]
+    [old] = eks.list_nodegroups(clusterName=cluster)["nodegroups"]
 
-    assert "simulated AWS" in printed
-    assert "not ok" not in printed
-
-
-def test_a_changed_setting_updates_in_place(environment: Environment, tmp_path: Path) -> None:
-    [group] = environment.client("logs").describe_log_groups()["logGroups"]
-
-    def keep_longer(config: dict[str, Any]) -> None:
+    def change(config: dict[str, Any]) -> None:
         config["faregate:logs"]["retention_days"] = 14
+        config["faregate:gpu_pools"][0]["instance_types"] = ["g6.2xlarge"]
 
-    option = environment.write_config(tmp_path / "Pulumi.local.yaml", keep_longer)
+    option = environment.write_config(tmp_path / "Pulumi.local.yaml", change)
     changed = environment.shell(f"{UP} {option}").stdout
-    [updated] = environment.client("logs").describe_log_groups()["logGroups"]
+    [updated] = logs.describe_log_groups()["logGroups"]
+    [new] = eks.list_nodegroups(clusterName=cluster)["nodegroups"]
+    described = eks.describe_nodegroup(clusterName=cluster, nodegroupName=new)["nodegroup"]
     environment.shell(UP)
 
     assert "~ 1 updated" in changed
     assert updated["retentionInDays"] == 14
     assert updated["logGroupName"] == group["logGroupName"]
-    assert environment.client("logs").describe_log_groups()["logGroups"] == [group]
-
-
-def test_another_instance_type_replaces_the_node_group(environment: Environment, tmp_path: Path) -> None:
-    eks = environment.client("eks")
-    [cluster] = eks.list_clusters()["clusters"]
-    [old] = eks.list_nodegroups(clusterName=cluster)["nodegroups"]
-
-    def grow(config: dict[str, Any]) -> None:
-        config["faregate:gpu_pools"][0]["instance_types"] = ["g6.2xlarge"]
-
-    option = environment.write_config(tmp_path / "Pulumi.local.yaml", grow)
-    changed = environment.shell(f"{UP} {option}").stdout
-    [new] = eks.list_nodegroups(clusterName=cluster)["nodegroups"]
-    described = eks.describe_nodegroup(clusterName=cluster, nodegroupName=new)["nodegroup"]
-    environment.shell(UP)
-
+    assert logs.describe_log_groups()["logGroups"] == [group]
     assert "+-1 replaced" in changed
     assert new != old
     assert described["instanceTypes"] == ["g6.2xlarge"]
@@ -147,7 +132,9 @@ def test_a_lost_simulation_is_noticed_and_healed_with_the_secrets_that_it_had(en
     assert len(environment.resources()) == before
     assert environment.client("s3").list_buckets()["Buckets"]
     assert _read_secrets(environment) == values
-    environment.make("status")
+    healthy = environment.make("status").stdout
+    assert "simulated AWS" in healthy, "it names the parts"
+    assert "not ok" not in healthy
 
 
 def test_a_state_that_a_killed_command_cut_off_is_healed(environment: Environment) -> None:
@@ -165,28 +152,25 @@ def test_a_state_that_a_killed_command_cut_off_is_healed(environment: Environmen
     environment.make("status")
 
 
-def test_an_up_killed_halfway_is_healed_and_makes_nothing_twice(new_environment: Environment) -> None:
-    process = _interrupt_up(new_environment, signal.SIGKILL)
-    process.wait(10)
-
+def test_an_up_killed_halfway_and_one_interrupted_are_healed_make_nothing_twice_and_destroy_leaves_nothing(
+    new_environment: Environment,
+) -> None:
+    killed = _interrupt_up(new_environment, signal.SIGKILL)
+    killed.wait(10)
     refused = new_environment.shell(UP, check=False)
-    new_environment.make("up")
-
     assert refused.returncode != 0
+
+    interrupted = _interrupt_up(new_environment, signal.SIGINT)
+    interrupted.wait(60)
+    wait_until(lambda: not any("offline.aws" in line for line in list_processes(new_environment.name)))
+    assert interrupted.returncode != 0, "no plugin is left behind"
+
+    new_environment.make("up")
     assert _count_own_vpcs(new_environment) == 1
     assert len(new_environment.client("s3").list_buckets()["Buckets"]) == 1
     assert len(new_environment.client("iam").list_roles()["Roles"]) == 2
     new_environment.make("status")
 
-
-def test_an_interrupted_up_leaves_no_plugin_behind_and_destroy_leaves_nothing(new_environment: Environment) -> None:
-    process = _interrupt_up(new_environment, signal.SIGINT)
-    process.wait(60)
-    wait_until(lambda: not any("offline.aws" in line for line in list_processes(new_environment.name)))
-    assert process.returncode != 0
-
-    new_environment.make("up")
-    new_environment.make("status")
     bucket = new_environment.outputs().model_store.removeprefix("s3://")
     new_environment.client("s3").put_object(Bucket=bucket, Key="artifact", Body=b"weights")
     full = list_everything(new_environment.client)
@@ -201,10 +185,20 @@ def test_an_interrupted_up_leaves_no_plugin_behind_and_destroy_leaves_nothing(ne
 
 def _interrupt_up(environment: Environment, how: signal.Signals) -> subprocess.Popen[bytes]:
     """Start `make up` and send a signal to all of its processes once it has begun to create resources."""
+    before = _list_resources(environment)
     process = environment.begin("up")
-    wait_until(lambda: _count_own_vpcs(environment) > 0)
+    wait_until(lambda: bool(_list_resources(environment) - before))
     os.killpg(process.pid, how)
     return process
+
+
+def _list_resources(environment: Environment) -> set[str]:
+    """Return the names of all resources; none while the simulation does not answer."""
+    try:
+        listed = list_everything(environment.client) if environment.is_running() else {}
+    except (BotoCoreError, ClientError):
+        return set()
+    return {name for names in listed.values() for name in names}
 
 
 def _count_own_vpcs(environment: Environment) -> int:
