@@ -52,18 +52,19 @@ def judge_apart(cases: Cases) -> Check:
 
 def judge_charges(cases: Cases, prices: Prices) -> Check:
     """Check that each charge is what its tokens cost, that as much was moved, and that the receipt says so."""
-    problems = [f"{row.request_id}: {problem}" for row in cases.rows for problem in _find_wrong_charge(row, prices)]
+    charged = [*cases.rows, *cases.strangers]
+    problems = [f"{row.request_id}: {problem}" for row in charged for problem in _find_wrong_charge(row, prices)]
     problems += [
         f"{case.name}: the receipt says {_tell(case.record.told)}, the ledger {_tell(_to_told(case.row))}"
         for case in (*cases.finished, *cases.apart)
         if case.row and case.record.told and case.record.told != _to_told(case.row)
     ]
     problems += [f"{case.name}: no receipt" for case in cases.finished if case.record.told is None]
-    total = sum(row.charged for row in cases.rows)
+    total = sum(row.charged for row in charged)
     return check_none(
         "charges",
         problems,
-        f"{len(cases.rows)} requests for {format_usd(total)} USD",
+        f"{len(charged)} requests for {format_usd(total)} USD",
         "the tokens' price, moved once, as the receipt says",
     )
 

@@ -24,6 +24,8 @@ class Answer:
     request_id: str | None = "request-1"
     waits: bool = False
     """Whether it says nothing more after its pieces, until the customer is gone."""
+    silent: bool = False
+    """Whether it says nothing at all, until the customer is gone."""
     breaks: bool = False
     """Whether the connection ends after its pieces, amid the body."""
 
@@ -36,8 +38,6 @@ class ScriptedGateway:
     answers: list[Answer] = field(default_factory=list)
     asked: list[dict[str, Any]] = field(default_factory=list)
     headers: list[Mapping[str, str]] = field(default_factory=list)
-    sent: threading.Event = field(default_factory=threading.Event)
-    """Set once an answer has been sent as far as it goes."""
     left: threading.Event = field(default_factory=threading.Event)
     """Set once a customer has closed the connection amid an answer."""
 
@@ -69,6 +69,10 @@ def run_gateway() -> Iterator[ScriptedGateway]:
 
 def _answer(handler: http.server.BaseHTTPRequestHandler, gateway: ScriptedGateway) -> None:
     answer = gateway.answers.pop(0)
+    if answer.silent:
+        _wait_for_end(handler.rfile, gateway)
+        handler.close_connection = True
+        return
     handler.send_response(answer.status)
     handler.send_header("Content-Type", "text/event-stream" if answer.status == 200 else "application/json")
     handler.send_header("Transfer-Encoding", "chunked")
@@ -77,7 +81,6 @@ def _answer(handler: http.server.BaseHTTPRequestHandler, gateway: ScriptedGatewa
     handler.end_headers()
     for piece in answer.pieces:
         handler.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
-    gateway.sent.set()
     if answer.waits:
         _wait_for_end(handler.rfile, gateway)
     if answer.waits or answer.breaks:

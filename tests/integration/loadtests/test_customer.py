@@ -15,6 +15,7 @@ from locust.env import Environment
 from loadtests.recorder import Recorder
 from loadtests.records import Outcome, Record, Told
 from loadtests.users import streaming
+from loadtests.users.reading import Lines, Reading, read_answer
 from loadtests.users.streaming import CHAT, Question, StreamingCustomer
 from tests.unit.loadtests.chunks import DONE, write_answer, write_chunk, write_event, write_words
 from tests.unit.offline.conftest import find_closed_port
@@ -37,7 +38,6 @@ def running() -> Iterator[ScriptedGateway]:
 @pytest.fixture
 def gateway(running: ScriptedGateway) -> ScriptedGateway:
     running.answers, running.asked, running.headers = [], [], []
-    running.sent.clear()
     running.left.clear()
     return running
 
@@ -218,20 +218,37 @@ def test_a_customer_who_got_no_answer_waits_before_they_ask_again(
 
 
 def test_a_customer_whom_the_end_of_a_run_takes_is_recorded_with_what_came(
-    gateway: ScriptedGateway, customers: Customers
+    gateway: ScriptedGateway, customers: Customers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    readings: list[Reading] = []
+
+    def read_on(lines: Lines, leaves_after: int | None, reading: Reading) -> None:
+        readings.append(reading)
+        read_answer(lines, leaves_after, reading)
+
+    monkeypatch.setattr(streaming, "read_answer", read_on)
     gateway.answers = [Answer([write_words(2)], waits=True)]
     asking = gevent.spawn(customers.make(QUESTION).ask)
     with gevent.Timeout(PATIENCE_SECONDS):
-        while not gateway.sent.is_set():
+        while not readings or readings[0].stream.output_tokens < 2:
             gevent.sleep(0.005)
-        # What was sent is on its way: the customer reads all of it before they hear of the end.
-        gevent.sleep(0.05)
     asking.kill(timeout=PATIENCE_SECONDS)
     assert asking.ready()
     record = customers.record
-    assert (record.outcome, record.request_id) == (Outcome.LEFT, "request-1")
-    assert record.output_tokens <= 2
+    assert (record.outcome, record.request_id, record.output_tokens) == (Outcome.LEFT, "request-1", 2)
+
+
+def test_a_customer_who_is_taken_before_anything_came_has_left_without_a_name(
+    gateway: ScriptedGateway, customers: Customers
+) -> None:
+    gateway.answers = [Answer([], silent=True)]
+    asking = gevent.spawn(customers.make(QUESTION).ask)
+    with gevent.Timeout(PATIENCE_SECONDS):
+        while not gateway.asked:
+            gevent.sleep(0.005)
+    asking.kill(timeout=PATIENCE_SECONDS)
+    record = customers.record
+    assert (record.outcome, record.request_id, record.status, record.output_tokens) == (Outcome.LEFT, None, None, 0)
 
 
 def test_locust_counts_the_whole_stream_and_the_first_token(ask: Ask, customers: Customers) -> None:

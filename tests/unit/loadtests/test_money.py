@@ -331,6 +331,12 @@ def test_a_request_that_was_never_answered_explains_one_stranger_and_not_two(out
     assert list_failed(Sample(requests, strangers=[make_row("stranger"), make_row("other")]).judge()) == [STRANGERS]
 
 
+def test_a_request_that_was_never_answered_costs_what_its_tokens_cost() -> None:
+    stranger = make_row("stranger")
+    wrong = replace(stranger, charge=stranger.charged + 1, charged=stranger.charged + 1)
+    assert list_failed(Sample([ONE, make_nameless()], strangers=[wrong]).judge()) == [CHARGES]
+
+
 def test_a_request_that_was_answered_with_a_name_explains_no_stranger() -> None:
     assert list_failed(Sample([ONE, make_refused("refused")], strangers=[make_row("stranger")]).judge()) == [STRANGERS]
 
