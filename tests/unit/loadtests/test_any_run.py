@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadtests.records import Outcome
@@ -98,6 +98,7 @@ ROW_COUNTS = ["output_tokens", "engine_output_tokens", "input_tokens", "cached_i
 RECEIPT_COUNTS = ["output_tokens", "input_tokens", "cached_input_tokens", "charge"]
 
 
+@settings(max_examples=40)
 @given(runs(), changes)
 def test_a_run_in_which_a_client_got_another_number_fails(run: Sample, by: int) -> None:
     whole = run.requests[0]
@@ -105,6 +106,7 @@ def test_a_run_in_which_a_client_got_another_number_fails(run: Sample, by: int) 
     assert list_failed(replace(run, requests=[wrong, *run.requests[1:]]).judge()) == [WHOLE]
 
 
+@settings(max_examples=40)
 @given(runs(), changes, st.sampled_from(ROW_COUNTS))
 def test_a_run_in_which_one_number_of_the_ledger_is_another_fails(run: Sample, by: int, field: str) -> None:
     whole = run.requests[0]
@@ -114,6 +116,7 @@ def test_a_run_in_which_one_number_of_the_ledger_is_another_fails(run: Sample, b
     assert (WHOLE if field == "engine_output_tokens" else CHARGES) in failed
 
 
+@settings(max_examples=40)
 @given(runs(), changes, st.sampled_from(RECEIPT_COUNTS))
 def test_a_run_in_which_one_number_of_a_receipt_is_another_fails(run: Sample, by: int, field: str) -> None:
     whole = run.requests[0]
@@ -122,6 +125,7 @@ def test_a_run_in_which_one_number_of_a_receipt_is_another_fails(run: Sample, by
     assert list_failed(replace(run, requests=[wrong, *run.requests[1:]]).judge()) == [CHARGES]
 
 
+@settings(max_examples=40)
 @given(runs(), changes)
 def test_a_gateway_that_is_at_one_with_itself_and_wrong_fails(run: Sample, by: int) -> None:
     whole = run.requests[0]
@@ -130,6 +134,7 @@ def test_a_gateway_that_is_at_one_with_itself_and_wrong_fails(run: Sample, by: i
     assert WHOLE in list_failed(replace(run, requests=[wrong, *run.requests[1:]]).judge())
 
 
+@settings(max_examples=40)
 @given(runs(), st.integers(1, 1_000))
 def test_engines_that_did_more_than_was_asked_of_them_fail(run: Sample, by: int) -> None:
     most = replace(run, counts=None).recount(
@@ -144,11 +149,13 @@ def test_engines_that_did_more_than_was_asked_of_them_fail(run: Sample, by: int)
     assert list_failed(most.judge()) == [ENGINES]
 
 
+@settings(max_examples=40)
 @given(runs(), st.integers(1, 1_000))
 def test_engines_that_did_less_than_was_charged_fail(run: Sample, by: int) -> None:
     assert list_failed(replace(run, counts=None).recount(output_tokens=-by).judge()) == [ENGINES]
 
 
+@settings(max_examples=40)
 @given(runs(), st.integers(1, MOST))
 def test_a_request_that_ended_early_and_was_charged_more_than_was_sent_fails(run: Sample, by: int) -> None:
     wrong = make_apart("wrong", came=0, charged=5 + by, sent=5)
