@@ -18,8 +18,8 @@ def ask_outputs(environment: str) -> Outputs:
     command = ["pulumi", "stack", "output", "--json", "--stack", environment]
     try:
         ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        allowed = "the CLI on PATH: is `source offline/activate` active?"
+    except OSError as error:
+        allowed = f"the CLI on PATH: is `source offline/activate` active? ({error.strerror})"
         raise ContractError(source, [Problem("pulumi", NOTHING, allowed)]) from None
     if ended.returncode != 0:
         allowed = f"a stack that is up: is `source offline/activate` active? {ended.stderr.strip()}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -34,10 +35,9 @@ PROGRESS_SECONDS = 10
 
 
 @dataclass(frozen=True)
-class _Sources:
-    """Who is asked, and how things stood before."""
+class _Beginning:
+    """How things stood before."""
 
-    ledger: Ledger
     engines: Engines
     ledger_begun: datetime
     engines_begun: float
@@ -50,8 +50,8 @@ class Run:
         self._shape = shape
         self._recorder = Recorder()
         self._settings: Settings
-        self._sources: _Sources | None = None
-        self._begun = 0.0
+        self._beginning: _Beginning | None = None
+        self._users_began = 0.0
         self._verdict: tuple[Verdict, Path] | None = None
         self._missing: EvidenceMissing | None = None
 
@@ -61,7 +61,7 @@ class Run:
             self._settings = settings = read_settings()
             if not isinstance(environment.runner, WorkerRunner):
                 say(f"shape {self._shape.__name__.lower()}, {self._shape.seconds()} s; asking ledger and engines")
-                self._sources = _open_sources(settings)
+                self._beginning = _note_beginning(settings)
         except (ContractError, EvidenceMissing) as error:
             give_up(error)
         environment.host = environment.host or settings.outputs.gateway_url
@@ -70,17 +70,17 @@ class Run:
 
     def begin(self, environment: Environment, **_: object) -> None:
         """Note when the first user may begin."""
-        self._begun = self._begun or time.time()
-        if self._sources is not None:
+        self._users_began = self._users_began or time.time()
+        if self._beginning is not None:
             gevent.spawn(self._show_progress, environment)
 
     def judge(self, environment: Environment, **_: object) -> None:
         """Judge, and tell Locust the exit code."""
-        if self._sources is None or not self._begun:
+        if self._beginning is None or not self._users_began:
             return
         say("waiting for settlements, and for the next scrape of the engines")
         try:
-            evidence = self._collect(self._sources)
+            evidence = self._collect(self._beginning)
         except EvidenceMissing as missing:
             environment.process_exit_code, self._missing = UNUSABLE, missing
             return
@@ -100,18 +100,20 @@ class Run:
             gevent.sleep(PROGRESS_SECONDS)
             records = self._recorder.records
             failed = sum(record.outcome.is_failure for record in records)
-            seconds = min(round(time.time() - self._begun), self._shape.seconds())
+            seconds = min(round(time.time() - self._users_began), self._shape.seconds())
             say(f"{seconds} of {self._shape.seconds()} s: {len(records)} requests, {failed} failed")
 
-    def _collect(self, sources: _Sources) -> Evidence:
-        sources.ledger.wait_until_quiet()
-        rows = sources.ledger.list_requests(sources.ledger_begun)
+    def _collect(self, beginning: _Beginning) -> Evidence:
+        # A connection that was idle for the whole of a long run may be none any more.
+        with closing(Ledger(self._settings.outputs)) as ledger:
+            ledger.wait_until_quiet()
+            rows, problems = ledger.list_requests(beginning.ledger_begun), ledger.list_problems()
         return Evidence(
             records=sorted(self._recorder.records, key=lambda record: record.begun),
-            baseline_ended=self._begun + self._shape.baseline_seconds(),
+            baseline_ended=self._users_began + self._shape.baseline_seconds(),
             rows=[row for row in rows if row.model == self._settings.model],
-            problems=sources.ledger.list_problems(),
-            counts=sources.engines.count(sources.engines_begun),
+            problems=problems,
+            counts=beginning.engines.count(beginning.engines_begun),
         )
 
     def _keep(self, verdict: Verdict) -> Path:
@@ -126,14 +128,14 @@ class Run:
         return page
 
 
-def _open_sources(settings: Settings) -> _Sources:
+def _note_beginning(settings: Settings) -> _Beginning:
     engine = settings.catalog.models[settings.model].engine
-    ledger = Ledger(settings.outputs)
     engines = Engines(settings.outputs.metrics_url, settings.model, engine)
-    ledger_begun = ledger.wait_until_quiet()
-    # Asked for nothing but to see before a long run that it can be asked.
-    ledger.list_requests(ledger_begun), ledger.list_problems()
-    return _Sources(ledger, engines, ledger_begun, engines.begin())
+    with closing(Ledger(settings.outputs)) as ledger:
+        begun = ledger.wait_until_quiet()
+        # Asked for nothing but to see before a long run that it can be asked.
+        ledger.list_requests(begun), ledger.list_problems()
+    return _Beginning(engines, begun, engines.begin())
 
 
 def give_up(error: Exception) -> NoReturn:

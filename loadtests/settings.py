@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,8 +56,8 @@ def read_settings(variables: Mapping[str, str] = os.environ) -> Settings:
 
 
 def _read_seed(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise ContractError("SEED", [Problem("", describe_given(text), "an integer of at least 0")])
+    if not re.fullmatch("[0-9]{1,18}", text):
+        raise ContractError("SEED", [Problem("", describe_given(text), "an integer of at least 0, of 1 to 18 digits")])
     return int(text)
 
 

@@ -72,7 +72,10 @@ class StreamingCustomer(FastHttpUser):
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        self._questions = draw_questions(Random(f"{self.seed} {next(self._numbers)}"))  # noqa: S311  # not for secrets
+        # Every customer has questions of its own, in whichever process it is.
+        process = getattr(environment.runner, "worker_index", 0)
+        seed = f"{self.seed} {process} {next(self._numbers)}"
+        self._questions = draw_questions(Random(seed))  # noqa: S311  # not for secrets
 
     @task
     def ask(self) -> None:

@@ -45,8 +45,16 @@ def test_outputs_are_what_pulumi_says_of_the_environment_s_stack(
 @pytest.mark.usefixtures("install")
 def test_without_a_cli_that_is_said() -> None:
     assert refuse() == (
-        "outputs of prod: pulumi: given nothing; allowed: the CLI on PATH: is `source offline/activate` active?"
+        "outputs of prod: pulumi: given nothing; allowed: the CLI on PATH: is `source offline/activate` active? "
+        "(No such file or directory)"
     )
+
+
+def test_a_cli_that_may_not_be_run_is_told(install: Install, tmp_path: Path) -> None:
+    install("true")
+    [pulumi] = tmp_path.rglob("pulumi")
+    pulumi.write_text("no program")
+    assert "outputs of prod: pulumi: given nothing; allowed: the CLI on PATH" in refuse()
 
 
 def test_what_pulumi_complains_about_is_passed_on(install: Install) -> None:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import count, islice
 from random import Random
+from types import SimpleNamespace
+from typing import cast
 
 from hypothesis import given
 from hypothesis import strategies as st
+from locust.env import Environment
+from locust.runners import Runner
 
+from loadtests.recorder import Recorder
 from loadtests.users.prompts import PROMPTS
-from loadtests.users.streaming import FEWEST_TOKENS, MOST_TOKENS, Question, draw_questions
+from loadtests.users.streaming import FEWEST_TOKENS, MOST_TOKENS, Question, StreamingCustomer, draw_questions
 
 MANY = 300
 
 
-def draw(seed: str, count: int = MANY) -> list[Question]:
-    return list(islice(draw_questions(Random(seed)), count))  # noqa: S311  # not for secrets
+def draw(seed: str, most: int = MANY) -> list[Question]:
+    return list(islice(draw_questions(Random(seed)), most))  # noqa: S311  # not for secrets
 
 
 @given(st.text())
@@ -48,3 +53,20 @@ def test_a_customer_leaves_before_the_answer_can_be_whole(seed: str) -> None:
 def test_prompts_ask_for_text_whose_tokens_a_client_can_count() -> None:
     assert all(prompt.isascii() for prompt in PROMPTS)
     assert len(set(PROMPTS)) == len(PROMPTS)
+
+
+def test_customers_of_several_processes_ask_different_questions() -> None:
+    asked = [_list_first_of_process(index) for index in (0, 1)]
+    assert asked[0] != asked[1]
+    assert asked[0] == _list_first_of_process(0)
+
+
+def _list_first_of_process(index: int) -> list[Question]:
+    class Customer(StreamingCustomer):
+        host = "http://127.0.0.1:9"
+        _numbers = count()
+
+    Customer.prepare("tiny", "fg_key", 1, Recorder())
+    environment = Environment()
+    environment.runner = cast("Runner", SimpleNamespace(worker_index=index))
+    return list(islice(Customer(environment)._questions, 5))

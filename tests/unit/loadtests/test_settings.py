@@ -60,9 +60,12 @@ def test_a_run_without_a_key_is_refused(variables: dict[str, str], asked: list[s
     assert asked == []
 
 
-@pytest.mark.parametrize("seed", ["-1", "1.0", "one", " 1", "\N{ARABIC-INDIC DIGIT ONE}", "\N{SUPERSCRIPT TWO}"])
+@pytest.mark.parametrize(
+    "seed", ["-1", "1.0", "one", " 1", "\N{ARABIC-INDIC DIGIT ONE}", "\N{SUPERSCRIPT TWO}", "1" * 19]
+)
 def test_a_seed_that_is_no_number_is_refused(seed: str) -> None:
-    assert refuse({**KEY, "SEED": seed}) == f"SEED: given {seed!r} (a string); allowed: an integer of at least 0"
+    allowed = "an integer of at least 0, of 1 to 18 digits"
+    assert refuse({**KEY, "SEED": seed}) == f"SEED: given {seed!r} (a string); allowed: {allowed}"
 
 
 def test_an_unknown_model_is_refused_with_the_known_ones() -> None:
