@@ -57,8 +57,8 @@ EXAMPLES = r"""
 RETURN = r"""
 unfit:
   description:
-    - Replicas to replace, each with its C(name), the C(reason), whether there is a process that C(lives), and whether
-      it may be one that C(serves).
+    - Replicas to replace, each with its C(name) and C(workload), the C(reason), whether there is a process that
+      C(lives), and whether it may be one that C(serves).
     - Those that serve nobody come first, so that replacing them in this order interrupts as little as possible.
   type: list
   elements: dict
@@ -82,6 +82,13 @@ fit:
   type: list
   elements: str
   returned: always
+settled:
+  description:
+    - Names of the workloads of which nothing must be removed and no replica may become ready by itself, as one may that
+      is starting or waits for another part.
+  type: list
+  elements: str
+  returned: always
 """
 
 PROBE_SECONDS = 5
@@ -89,7 +96,8 @@ PAUSE_SECONDS = 0.2
 ATTEMPTS = 3
 """A replica that has answered before may miss a probe on a busy machine, but not so many in a row."""
 
-MISSING, DEAD, DIFFERENT = "is missing", "is dead", "is not as the spec says"
+LASTING = MISSING, DEAD, DIFFERENT = "is missing", "is dead", "is not as the spec says"
+"""Reasons that do not go away by themselves."""
 
 COMMAND_SECONDS = 120
 """Longest wait for a podman command; most take a tenth of a second."""
@@ -116,12 +124,13 @@ def main() -> None:
         for name in sorted(names & containers.keys()):
             _require_ours(containers[name], instance)
         judged = {
-            workload: [_judge(replica, containers.get(replica["name"]), attempts) for replica in wanted]
+            workload: [_judge(workload, replica, containers.get(replica["name"]), attempts) for replica in wanted]
             for workload, wanted in workloads.items()
         }
     except (PodmanFailed, OSError, subprocess.TimeoutExpired) as error:
         module.fail_json(msg=str(error))
     surplus = containers.keys() - names
+    crowded = {_find_workload(containers[name]["Config"]["Labels"]) for name in surplus}
     module.exit_json(
         changed=False,
         ready=[replica["name"] for replica in chain(*judged.values()) if not replica["reason"]],
@@ -131,8 +140,12 @@ def main() -> None:
         fit=[
             workload
             for workload, replicas in judged.items()
-            if not any(replica["reason"] for replica in replicas)
-            and not any(_find_workload(containers[name]["Config"]["Labels"]) == workload for name in surplus)
+            if workload not in crowded and not any(replica["reason"] for replica in replicas)
+        ],
+        settled=[
+            workload
+            for workload, replicas in judged.items()
+            if workload not in crowded and {replica["reason"] for replica in replicas} <= {None, *LASTING}
         ],
     )
 
@@ -167,7 +180,7 @@ def _find_workload(labels: Mapping[str, str] | None) -> str:
     return (labels or {}).get("faregate.workload", "")
 
 
-def _judge(replica: dict[str, Any], container: dict[str, Any] | None, attempts: int) -> dict[str, Any]:
+def _judge(workload: str, replica: dict[str, Any], container: dict[str, Any] | None, attempts: int) -> dict[str, Any]:
     """Return a replica's name, why it must be replaced if it must, and what it still does."""
     if container is None:
         reason: str | None = MISSING
@@ -179,6 +192,7 @@ def _judge(replica: dict[str, Any], container: dict[str, Any] | None, attempts: 
         reason = _await_ready(replica, container, attempts)
     return {
         "name": replica["name"],
+        "workload": workload,
         "reason": reason,
         "lives": reason not in (MISSING, DEAD),
         "serves": reason == DIFFERENT,

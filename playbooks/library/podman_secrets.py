@@ -59,8 +59,8 @@ names:
   returned: always
 unfit:
   description:
-    - Secrets to make, each with its C(name) but for the version, the C(reason), what to call it (C(made)) and the
-      C(file) with its value.
+    - Secrets to make, each with its C(workload), its C(name) but for the version, the C(reason), what to call it
+      (C(made)) and the C(file) with its value.
   type: list
   elements: dict
   returned: always
@@ -71,6 +71,11 @@ surplus:
   returned: always
 fit:
   description: Names of the workloads of which no secret must be made or removed.
+  type: list
+  elements: str
+  returned: always
+settled:
+  description: Names of the workloads of which no secret must be removed.
   type: list
   elements: str
   returned: always
@@ -103,7 +108,7 @@ def main() -> None:
     names: dict[str, dict[str, str]] = {}
     unfit: list[dict[str, str]] = []
     surplus: list[str] = []
-    fit = []
+    fit, settled = [], []
     try:
         there = _list_secrets()
         for workload, reads in module.params["workloads"].items():
@@ -113,12 +118,13 @@ def main() -> None:
             ours = [it for it in there if _belongs_to(it, instance, workload)]
             names[workload], made = _choose(prefixes, ours, folder)
             left = [it["Spec"]["Name"] for it in ours if it["Spec"]["Name"] not in names[workload].values()]
-            unfit += made
+            unfit += [{"workload": workload, **secret} for secret in made]
             surplus += left
-            fit += [workload] if not made and not left else []
+            settled += [workload] if not left else []
+            fit += [workload] if not left and not made else []
     except (SecretsFailed, subprocess.TimeoutExpired) as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=False, names=names, unfit=unfit, surplus=sorted(surplus), fit=fit)
+    module.exit_json(changed=False, names=names, unfit=unfit, surplus=sorted(surplus), fit=fit, settled=settled)
 
 
 def _choose(

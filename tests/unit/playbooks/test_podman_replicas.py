@@ -127,7 +127,7 @@ def test_a_replica_that_lives_as_the_spec_says_and_answers_is_ready(podman: Fake
     result = podman.judge(want("a"))
     assert (result["ready"], result["unfit"], result["surplus"], result["changed"]) == (["a"], [], [], False)
     assert result["addresses"] == {"web": {"a": "127.0.0.1"}}
-    assert result["fit"] == ["web"]
+    assert (result["fit"], result["settled"]) == (["web"], ["web"])
 
 
 def test_what_is_not_ready_is_told_with_its_reason_and_what_serves_nobody_comes_first(podman: FakePodman) -> None:
@@ -139,11 +139,11 @@ def test_what_is_not_ready_is_told_with_its_reason_and_what_serves_nobody_comes_
         want("old"), want("stranger"), want("gone"), want("silent", "echo no >&2; false"), want("none")
     )
     assert result["unfit"] == [
-        {"name": "stranger", "reason": "is dead", "lives": False, "serves": False},
-        {"name": "gone", "reason": "is dead", "lives": False, "serves": False},
-        {"name": "silent", "reason": "does not answer: no", "lives": True, "serves": False},
-        {"name": "none", "reason": "is missing", "lives": False, "serves": False},
-        {"name": "old", "reason": "is not as the spec says", "lives": True, "serves": True},
+        {"name": "stranger", "workload": "web", "reason": "is dead", "lives": False, "serves": False},
+        {"name": "gone", "workload": "web", "reason": "is dead", "lives": False, "serves": False},
+        {"name": "silent", "workload": "web", "reason": "does not answer: no", "lives": True, "serves": False},
+        {"name": "none", "workload": "web", "reason": "is missing", "lives": False, "serves": False},
+        {"name": "old", "workload": "web", "reason": "is not as the spec says", "lives": True, "serves": True},
     ]
     assert result["ready"] == []
 
@@ -162,7 +162,7 @@ def test_only_the_workloads_own_containers_are_surplus(podman: FakePodman) -> No
         podman.add(name, labels, {"Id": f"{number:064x}", "Pid": 0})
     result = podman.judge(want("web-1"))
     assert (result["ready"], result["surplus"]) == (["web-1"], ["web-10", "web-2"])
-    assert result["fit"] == [], "something must be removed"
+    assert (result["fit"], result["settled"]) == ([], []), "something must be removed"
 
 
 def test_several_workloads_are_judged_at_once_and_each_by_its_own_containers(podman: FakePodman) -> None:
@@ -176,6 +176,19 @@ def test_several_workloads_are_judged_at_once_and_each_by_its_own_containers(pod
     assert result["surplus"] == ["old-1"]
     assert result["addresses"] == {"web": {"web-1": "127.0.0.1"}, "api": {"api-1": "127.0.0.1"}, "old": {}, "none": {}}
     assert result["fit"] == ["web", "none"]
+    assert result["settled"] == ["web", "api", "none"]
+    assert [replica["workload"] for replica in result["unfit"]] == ["api"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "process", "settled"), [({"spec": "wrong"}, ALIVE, True), ({}, GONE, True), ({}, ALIVE, False)]
+)
+def test_only_what_does_not_answer_yet_may_become_fit_by_itself(
+    podman: FakePodman, labels: dict[str, str | None], process: dict[str, Any], settled: bool
+) -> None:
+    podman.add("a", labels, process)
+    result = podman.judge_all({"web": [want("a", "false")]}, waits=False)
+    assert (result["fit"], result["settled"]) == ([], ["web"] if settled else [])
 
 
 @pytest.mark.parametrize("labels", [{"instance": "dev2"}, {"instance": None, "workload": None, "spec": None}])

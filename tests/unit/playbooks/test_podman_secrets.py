@@ -89,7 +89,7 @@ def test_a_secret_that_holds_what_its_file_does_is_kept(podman: FakePodman) -> N
     result = podman.judge("gateway")
     assert result["names"] == {"gateway": f"faregate-dev-gateway-{VERSION}"}
     assert (result["unfit"], result["surplus"], result["changed"]) == ([], [], False)
-    assert result["fit"] == ["web"]
+    assert (result["fit"], result["settled"]) == (["web"], ["web"])
 
 
 def test_a_secret_that_is_missing_gets_a_name_that_nothing_had_and_that_says_nothing(podman: FakePodman) -> None:
@@ -97,8 +97,16 @@ def test_a_secret_that_is_missing_gets_a_name_that_nothing_had_and_that_says_not
     first, second = podman.judge("gateway"), podman.judge("gateway")
     made = first["names"]["gateway"]
     assert re.fullmatch("faregate-dev-gateway-[0-9a-f]{16}", made)
-    assert first["fit"] == []
-    assert first["unfit"] == [{"name": "faregate-dev-gateway", "reason": "is missing", "made": made, "file": str(file)}]
+    assert (first["fit"], first["settled"]) == ([], ["web"])
+    assert first["unfit"] == [
+        {
+            "workload": "web",
+            "name": "faregate-dev-gateway",
+            "reason": "is missing",
+            "made": made,
+            "file": str(file),
+        }
+    ]
     assert second["names"]["gateway"] != made, "it does not come from the value"
 
 
@@ -138,6 +146,7 @@ def test_what_the_workload_reads_no_more_is_surplus_and_what_others_read_is_not(
     podman.add("somebody-elses", instance=None)
     result = podman.judge()
     assert (result["surplus"], result["fit"]) == ([f"faregate-dev-admin-{VERSION}"], [])
+    assert result["settled"] == []
 
 
 def test_several_workloads_are_judged_at_once_and_each_by_its_own_secrets(podman: FakePodman) -> None:
@@ -153,6 +162,7 @@ def test_several_workloads_are_judged_at_once_and_each_by_its_own_secrets(podman
     assert [unfit["name"] for unfit in result["unfit"]] == ["faregate-dev-admin"]
     assert result["surplus"] == [f"faregate-dev-admin-{VERSION}"]
     assert result["fit"] == ["web", "none"]
+    assert result["settled"] == ["web", "api", "none"]
 
 
 def test_another_workload_s_secret_is_not_shared(podman: FakePodman) -> None:
