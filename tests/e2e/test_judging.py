@@ -64,6 +64,31 @@ def test_a_gateway_that_counts_one_token_too_many_fails_the_verdict(environment:
     assert wrong[0] in ended.stdout
 
 
+def test_where_an_engine_is_killed_amid_the_run_every_request_is_still_accounted_for(
+    environment: Environment, tmp_path: Path
+) -> None:
+    command = ["make", "load", f"INSTANCE={environment.name}", f"RESULTS={tmp_path}"]
+    address = environment.find_address(f"engine-{MODEL}-1")
+    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout
+        # The first line of progress: customers have been served by both engines.
+        next(line for line in run.stdout if line.startswith("10 of 30 s"))
+        environment.kill(f"engine-{MODEL}-1")
+        printed = run.stdout.read()
+    environment.shell("ansible-playbook playbooks/site.yml")
+
+    verdict, _ = _read_results(tmp_path)
+    failed = {check["name"] for check in verdict["checks"] if not check["passed"]}
+    ended_by_the_service = [request for request in verdict["apart"] if request["outcome"] != "left"]
+    assert failed - {LATENCY} == ({"errors"} if ended_by_the_service else set())
+    for request in ended_by_the_service:
+        if request["outcome"] == "cut":
+            assert request["client"] == request["engine"] == request["ledger"], "all that it sent came, and is paid"
+    [totals] = [check for check in verdict["checks"] if check["name"] == "the engines' own totals"]
+    assert f"lost with what they did last: {address}:8000" in totals["found"]
+    assert f"verdict: {'pass' if verdict['passed'] else 'FAIL'}" in printed
+
+
 def _read_results(folder: Path) -> tuple[dict[str, Any], str]:
     [results] = folder.glob("*-local-smoke")
     return json.loads((results / "verdict.json").read_text()), (results / "page.html").read_text()
