@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from io import BufferedIOBase
 from typing import Any
 
+from tests.loopback import serve
+
 Send = Callable[[bytes], None]
 
 
@@ -57,14 +59,8 @@ def run_gateway() -> Iterator[ScriptedGateway]:
         def log_message(self, *_: object) -> None:
             """Print nothing."""
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        gateway.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serve(Handler) as gateway.url:
         yield gateway
-        server.shutdown()
-        thread.join()
 
 
 def _answer(handler: http.server.BaseHTTPRequestHandler, gateway: ScriptedGateway) -> None:

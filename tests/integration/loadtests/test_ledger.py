@@ -20,8 +20,8 @@ from loadtests.evidence.missing import EvidenceMissing
 from services.billing.ledger import Delivery, Hold
 from tests.integration.services.billing.books import PASSWORD, Books
 from tests.integration.services.billing.customers import Customer, Gateway, make_customer
-from tests.unit.loadtests.samples import OUTPUTS
 from tests.unit.offline.conftest import find_closed_port
+from tests.unit.outputs import OUTPUTS
 
 Connect = Callable[..., Ledger]
 BALANCE = 1_000

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.loadtests.samples import OUTPUTS
 from tests.unit.offline.conftest import find_closed_port
+from tests.unit.outputs import OUTPUTS
 
 REPOSITORY = Path(__file__).parents[3]
 UNUSABLE = 2

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import http.server
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+
+from tests.loopback import serve
 
 ACCOUNT = "123456789012"
 
@@ -55,12 +56,5 @@ def run_stub() -> Iterator[StubAws]:
         def log_message(self, *_arguments: object) -> None:
             pass
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        stub.endpoint = f"http://127.0.0.1:{server.server_port}"
-        try:
-            yield stub
-        finally:
-            server.shutdown()
-            thread.join()
+    with serve(Handler) as stub.endpoint:
+        yield stub

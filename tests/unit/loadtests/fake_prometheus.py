@@ -9,13 +9,13 @@ import functools
 import http.server
 import json
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlparse
 
 from loadtests.evidence.engines import COUNTERS
+from tests.loopback import serve
 
 MODEL = "smollm2-135m"
 SCRAPE_SECONDS = 5
@@ -92,14 +92,8 @@ class Prometheus:
 @contextmanager
 def run_prometheus() -> Iterator[Prometheus]:
     prometheus = Prometheus()
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Handler, prometheus)) as server:
-        server.daemon_threads = True
-        prometheus.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serve(functools.partial(_Handler, prometheus)) as prometheus.url:
         yield prometheus
-        server.shutdown()
-        thread.join()
 
 
 def _write(result: object) -> bytes:

@@ -17,6 +17,7 @@ from loadtests.evidence.ledger import LedgerRow
 from loadtests.records import Outcome, Record, Told
 from loadtests.settings import Settings
 from loadtests.verdict.verdict import Evidence, Verdict, judge
+from tests.unit.outputs import OUTPUTS
 
 MODEL = "smollm2-135m"
 ERRORS = "errors"
@@ -36,23 +37,6 @@ BEGUN = 200.0
 """When requests of the run proper begin; those of the baseline do before the baseline has ended."""
 MOST = 64
 HELD_INPUT = 40
-
-OUTPUTS: dict[str, Any] = {
-    "environment": "local",
-    "instance": "blue",
-    "target": "podman",
-    "region": "us-east-1",
-    "account": "123456789012",
-    "model_store": "s3://models",
-    "image_registry": "localhost",
-    "namespace": "faregate",
-    "billing_database": {"host": "127.0.0.1", "port": 15432, "name": "billing", "secret": "owner"},
-    "gateway_url": "http://127.0.0.1:8080",
-    "metrics_url": "http://127.0.0.1:19090",
-    "alerts_url": "http://127.0.0.1:19093",
-    "secrets": {f"billing_database_{role}": f"secret-{role}" for role in ("owner", "gateway", "admin", "reporter")},
-    "log_group": "/faregate/local",
-}
 
 
 def make_slos(objective: str = "1", quantity: str = "first_token", latency_objective: str = "99") -> Slos:

@@ -30,7 +30,6 @@ from tests.unit.loadtests.samples import (
     BEGUN,
     ERRORS,
     LATENCY,
-    OUTPUTS,
     Request,
     Sample,
     list_failed,
@@ -39,6 +38,7 @@ from tests.unit.loadtests.samples import (
     make_slos,
     make_whole,
 )
+from tests.unit.outputs import OUTPUTS
 
 RIGHT = make_whole("right").record
 WRONG = make_apart("wrong", Outcome.BROKEN).record

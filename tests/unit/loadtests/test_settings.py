@@ -11,7 +11,7 @@ from contract.outputs import Outputs
 from contract.problems import ContractError
 from loadtests import settings
 from loadtests.settings import RESULTS, read_settings
-from tests.unit.loadtests.samples import OUTPUTS
+from tests.unit.outputs import OUTPUTS
 
 KEY = {"OPENAI_API_KEY": "fg_demo"}
 

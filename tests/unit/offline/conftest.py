@@ -10,7 +10,6 @@ import re
 import shlex
 import socket
 import sys
-import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 import hypothesis
 import pytest
 
+from tests.loopback import serve
 from tests.unit.offline import fake_podman
 
 # A deadline would make the speed of the machine a part of what is tested.
@@ -222,10 +222,5 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def site() -> Iterator[Site]:
     site = Site("")
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Handler, site)) as server:
-        site.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serve(functools.partial(_Handler, site)) as site.url:
         yield site
-        server.shutdown()
-        thread.join()

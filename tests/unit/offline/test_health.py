@@ -16,7 +16,8 @@ from offline.health import examine_parts
 from offline.instance import Home, find_home, make_instance
 from offline.podman import Podman, PodmanFailed
 from tests.unit.offline.conftest import Machine
-from tests.unit.offline.test_stack import NO_STACK, ONE_STACK, OUTPUTS, printing
+from tests.unit.offline.test_stack import NO_STACK, ONE_STACK, printing
+from tests.unit.outputs import OUTPUTS
 
 STACK = Finding("stack", True, "local in us-east-1, outputs as the contract says")
 PENDING = {"deployment": {"pending_operations": [{"resource": {"urn": "x"}}, {"resource": {"urn": "y"}}]}}

@@ -18,28 +18,7 @@ from offline import stack as stacks
 from offline.environment import REPOSITORY
 from offline.stack import PulumiFailed, Stack, StackBusy
 from tests.unit.offline.conftest import Machine
-
-OUTPUTS = {
-    "environment": "local",
-    "instance": "blue",
-    "target": "podman",
-    "region": "us-east-1",
-    "account": "123456789012",
-    "model_store": "s3://models",
-    "image_registry": "localhost",
-    "namespace": "faregate",
-    "billing_database": {"host": "127.0.0.1", "port": 15432, "name": "billing", "secret": "owner"},
-    "gateway_url": "http://127.0.0.1:8080",
-    "metrics_url": "http://127.0.0.1:19090",
-    "alerts_url": "http://127.0.0.1:19093",
-    "secrets": {
-        "billing_database_owner": "owner",
-        "billing_database_gateway": "gateway",
-        "billing_database_admin": "admin",
-        "billing_database_reporter": "reporter",
-    },
-    "log_group": "/faregate/local",
-}
+from tests.unit.outputs import OUTPUTS
 
 NO_STACK = "echo '[]'"
 ONE_STACK = """echo '[{"name": "organization/faregate/local", "current": true}]'"""

@@ -20,7 +20,8 @@ from offline.instance import Home
 from offline.podman import Podman
 from offline.receipt import Receipt
 from tests.unit.offline.conftest import FakePodman, Machine
-from tests.unit.offline.test_stack import ONE_STACK, OUTPUTS, printing
+from tests.unit.offline.test_stack import ONE_STACK, printing
+from tests.unit.outputs import OUTPUTS
 
 Told = tuple[int, str, str]
 """An exit code, what was printed, what was complained about."""

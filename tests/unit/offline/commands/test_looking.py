@@ -19,7 +19,8 @@ from tests.unit.offline.commands.conftest import (
     list_tree,
 )
 from tests.unit.offline.conftest import FakePodman, Machine
-from tests.unit.offline.test_stack import OUTPUTS, printing
+from tests.unit.offline.test_stack import printing
+from tests.unit.outputs import OUTPUTS
 
 # ---- status
 
