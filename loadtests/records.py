@@ -28,7 +28,7 @@ class Outcome(StrEnum):
 
     @property
     def is_failure(self) -> bool:
-        """Say whether the service is to blame. A client that is refused was wrong or the service was: no answer is."""
+        """Say whether a customer who stayed got no whole answer, whoever is to blame."""
         return self not in (Outcome.FINISHED, Outcome.LEFT)
 
 

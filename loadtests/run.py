@@ -134,7 +134,8 @@ def _note_beginning(settings: Settings) -> _Beginning:
     with closing(Ledger(settings.outputs)) as ledger:
         begun = ledger.wait_until_quiet()
         # Asked for nothing but to see before a long run that it can be asked.
-        ledger.list_requests(begun), ledger.list_problems()
+        ledger.list_requests(begun)
+        ledger.list_problems()
     return _Beginning(engines, begun, engines.begin())
 
 

@@ -53,13 +53,13 @@ _ROWS: LiteralString = """
     select
         r.request_id::text as request_id, r.account, r.model, r.state, r.price_version, r.held_input_tokens,
         r.held_output_tokens, r.input_tokens, r.cached_input_tokens, r.output_tokens, r.engine_output_tokens,
-        r.charge, r.shortfall, coalesce(-sum(e.amount), 0)::bigint as charged
+        r.charge, r.shortfall,
+        (
+            select coalesce(-sum(e.amount), 0)::bigint from reports.entries as e
+            where e.request_id = r.request_id and e.book = 'wallet'
+        ) as charged
     from reports.requests as r
-    left join reports.entries as e on r.request_id = e.request_id and e.book = 'wallet'
     where r.admitted_at >= %s
-    group by
-        r.request_id, r.account, r.model, r.state, r.price_version, r.held_input_tokens, r.held_output_tokens,
-        r.input_tokens, r.cached_input_tokens, r.output_tokens, r.engine_output_tokens, r.charge, r.shortfall
 """
 
 

@@ -28,7 +28,8 @@ class Lines(Protocol):
 class Reading:
     """What was read of an answer."""
 
-    outcome: Outcome = Outcome.BROKEN
+    outcome: Outcome = Outcome.LEFT
+    """Until something is answered, its customer may be taken away."""
     reason: str | None = None
     """Why it is not whole."""
     first_token: float | None = None

@@ -81,7 +81,7 @@ class StreamingCustomer(FastHttpUser):
     def ask(self) -> None:
         """Ask the next question, and record what came of it."""
         question = next(self._questions)
-        reading, request_id, status = Reading(Outcome.LEFT), None, None
+        reading, request_id, status = Reading(), None, None
         begun, started = time.time(), time.perf_counter()
         try:
             with self._send(question) as response:
