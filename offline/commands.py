@@ -29,7 +29,7 @@ from offline.remains import Remains, find_owners, find_remains, find_users
 from offline.screen import confirm, console, say, show_completion, show_findings, show_next, show_outputs
 from offline.stack import STACK, Stack
 from offline.steps import Report, Steps
-from offline.tools import compose_variables, open_podman, open_stack, prepare_environment, require_cli
+from offline.tools import compose_customer_variables, open_podman, open_stack, prepare_environment, require_cli
 
 LOG_LINES = 200
 """How many lines of each container's log `make logs` prints."""
@@ -165,7 +165,7 @@ def preview(options: argparse.Namespace) -> int:
 def load(options: argparse.Namespace) -> int:
     """Load the instance as customers do, and judge what they got; return 0 only if the verdict is a pass."""
     home = _require_home(options.instance)
-    variables = compose_variables(home, require_cli()) | environment.for_customers(home, home.read())
+    variables = compose_customer_variables(home, require_cli())
     prepared = environment.apply(variables | {"SHAPE": options.shape}, os.environ)
     return subprocess.run(["locust"], cwd=environment.REPOSITORY, env=prepared, check=False).returncode
 
@@ -173,8 +173,7 @@ def load(options: argparse.Namespace) -> int:
 def show_environment(options: argparse.Namespace) -> int:
     """Print the variables of an instance for `offline/activate`."""
     home = _require_home(options.instance)
-    variables = compose_variables(home, require_cli())
-    print(environment.to_shell(variables | environment.for_customers(home, home.read())))
+    print(environment.to_shell(compose_customer_variables(home, require_cli())))
     return 0
 
 

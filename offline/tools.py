@@ -12,8 +12,13 @@ from offline.stack_file import read_settings
 
 
 def compose_variables(home: Home, cli: pulumi_cli.Cli) -> dict[str, str | None]:
-    """Return the variables that `offline/activate` sets, and with `None` those that it unsets."""
+    """Return the variables that every tool needs, and with `None` those to unset."""
     return environment.compose(home, home.read(), cli, read_settings(STACK).region, os.environ)
+
+
+def compose_customer_variables(home: Home, cli: pulumi_cli.Cli) -> dict[str, str | None]:
+    """Return the variables that `offline/activate` sets: with them OpenAI's clients are customers of the instance."""
+    return compose_variables(home, cli) | environment.for_customers(home, home.read())
 
 
 def prepare_environment(home: Home, cli: pulumi_cli.Cli) -> dict[str, str]:
