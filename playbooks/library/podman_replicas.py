@@ -116,15 +116,14 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    instance, workloads = module.params["instance"], module.params["workloads"]
-    attempts = ATTEMPTS if module.params["waits"] else 1
+    instance, workloads, waits = (module.params[name] for name in ("instance", "workloads", "waits"))
     names = {replica["name"] for wanted in workloads.values() for replica in wanted}
     try:
         containers = _find_containers(instance, workloads, names)
         for name in sorted(names & containers.keys()):
             _require_ours(containers[name], instance)
         judged = {
-            workload: [_judge(workload, replica, containers.get(replica["name"]), attempts) for replica in wanted]
+            workload: [_judge(workload, replica, containers.get(replica["name"]), waits) for replica in wanted]
             for workload, wanted in workloads.items()
         }
     except (PodmanFailed, OSError, subprocess.TimeoutExpired) as error:
@@ -180,7 +179,7 @@ def _find_workload(labels: Mapping[str, str] | None) -> str:
     return (labels or {}).get("faregate.workload", "")
 
 
-def _judge(workload: str, replica: dict[str, Any], container: dict[str, Any] | None, attempts: int) -> dict[str, Any]:
+def _judge(workload: str, replica: dict[str, Any], container: dict[str, Any] | None, waits: bool) -> dict[str, Any]:
     """Return a replica's name, why it must be replaced if it must, and what it still does."""
     if container is None:
         reason: str | None = MISSING
@@ -189,7 +188,7 @@ def _judge(workload: str, replica: dict[str, Any], container: dict[str, Any] | N
     elif container["Config"]["Labels"].get("faregate.spec") != replica["labels"]["faregate.spec"]:
         reason = DIFFERENT
     else:
-        reason = _await_ready(replica, container, attempts)
+        reason = _await_ready(replica, container, waits=waits)
     return {
         "name": replica["name"],
         "workload": workload,
@@ -199,18 +198,18 @@ def _judge(workload: str, replica: dict[str, Any], container: dict[str, Any] | N
     }
 
 
-def _await_ready(replica: dict[str, Any], container: dict[str, Any], attempts: int = ATTEMPTS) -> str | None:
-    """Return why a replica is not ready, or nothing once it is; a single attempt waits for nothing."""
+def _await_ready(replica: dict[str, Any], container: dict[str, Any], *, waits: bool = True) -> str | None:
+    """Return why a replica is not ready, or nothing once it is."""
     age = (datetime.now(UTC) - datetime.fromisoformat(container["State"]["StartedAt"])).total_seconds()
     # Where the clock was set back, the replica is as if it had started now.
     deadline = time.monotonic() + replica["start_seconds"] - max(age, 0)
-    attempted = 0
+    attempts = 0
     while _is_alive(container):
         failure = _probe(replica["probe"], container)
         if failure is None:
             return None
-        attempted += 1
-        if attempts == 1 or (attempted >= attempts and time.monotonic() > deadline):
+        attempts += 1
+        if not waits or (attempts >= ATTEMPTS and time.monotonic() > deadline):
             return f"does not answer: {failure}"
         time.sleep(PAUSE_SECONDS)
     return DEAD
