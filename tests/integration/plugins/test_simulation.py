@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import http.client
-import json
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from urllib.parse import urlsplit
 
 import boto3
 import pytest
@@ -44,31 +42,18 @@ def test_two_hundred_concurrent_calls_lose_nothing(impatient: Callable[[str], An
     assert {group["GroupId"] for group in listed} == {group for group, _ in created}
 
 
-def test_a_request_waits_for_the_one_before_it(endpoint: str, scene: Scene) -> None:
-    """A receiver that waits for a message would get the one that is sent meanwhile, if there were a meanwhile."""
+def test_a_request_waits_for_the_one_before_it(scene: Scene) -> None:
+    """Two receivers of an empty queue, each of which waits for a message: together they wait twice as long."""
     sqs = scene.client("sqs")
     queue = sqs.create_queue(QueueName=scene.name())["QueueUrl"]
-    scope = f"AWS4-HMAC-SHA256 Credential=simulation/20260101/{REGION}/sqs/aws4_request"
-    receiver = http.client.HTTPConnection(urlsplit(endpoint).netloc, timeout=60)
-    receiver.request(
-        "POST",
-        "/",
-        json.dumps({"QueueUrl": queue, "WaitTimeSeconds": 2}),
-        {
-            "Authorization": f"{scope}, SignedHeaders=host, Signature=0",
-            "Content-Type": "application/x-amz-json-1.0",
-            "X-Amz-Target": "AmazonSQS.ReceiveMessage",
-        },
-    )
 
-    sqs.send_message(QueueUrl=queue, MessageBody="too late")
-    with receiver.getresponse() as answer:
-        received = json.loads(answer.read()).get("Messages", [])
-    receiver.close()
+    began = time.monotonic()
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda _: sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=2), range(2)))
+    lasted = time.monotonic() - began
 
-    assert answer.status == 200
-    assert received == []
-    assert [message["Body"] for message in sqs.receive_message(QueueUrl=queue)["Messages"]] == ["too late"]
+    assert [answer.get("Messages", []) for answer in answers] == [[], []]
+    assert lasted >= 4
 
 
 def test_one_provider_creates_many_resources_at_once(aws: ProviderClient, scene: Scene) -> None:
