@@ -4,7 +4,6 @@ python -m contract            write contract/schemas/*.schema.json
 python -m contract --check    exit 1 and name the files that are stale
 """
 
-import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from contract import generated
 from contract.catalog import Catalog
 from contract.instance import Instance
 from contract.outputs import Outputs
@@ -45,38 +45,15 @@ def render_schemas() -> dict[str, str]:
     return {f"{name}.schema.json": _render(model) for name, model in _DOCUMENTS.items()}
 
 
-def find_stale(folder: Path) -> list[str]:
-    """Return the names of the schema files in `folder` that are missing, out of date or superfluous, in order."""
-    current = render_schemas()
-    found = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.schema.json")}
-    return sorted(name for name in current.keys() | found.keys() if current.get(name) != found.get(name))
-
-
-def write_schemas(folder: Path) -> None:
-    """Make `folder` hold the current schema files and no others."""
-    folder.mkdir(exist_ok=True)
-    current = render_schemas()
-    for name in find_stale(folder):
-        if name in current:
-            (folder / name).write_text(current[name], encoding="utf-8")
-        else:
-            (folder / name).unlink()
-
-
 def main(arguments: Sequence[str], folder: Path = SCHEMAS) -> int:
     """Run the command; return its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m contract", description="Write the contract's JSON Schemas.")
-    parser.add_argument("--check", action="store_true", help="only name the files that are stale, and exit 1 if any is")
-    check = parser.parse_args(arguments).check
-    stale = find_stale(folder)
-    if check:
-        for name in stale:
-            print(f"stale: {name}")
-        return 1 if stale else 0
-    write_schemas(folder)
-    for name in stale:
-        print(f"{'wrote' if (folder / name).exists() else 'removed'}: {name}")
-    return 0
+    return generated.main(
+        arguments,
+        program="python -m contract",
+        description="Write the contract's JSON Schemas.",
+        folder=folder,
+        render=render_schemas,
+    )
 
 
 def _render(model: type[BaseModel]) -> str:
