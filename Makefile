@@ -8,7 +8,11 @@ INSTANCE ?= local
 PORT ?=
 # The traffic shape of `make load`: a file in loadtests/shapes.
 SHAPE ?= smoke
-# Answers ahead what `make down` asks.
+# The alert whose page `make runbook` follows.
+ALERT ?=
+# How far back `make dashboard` looks.
+MINUTES ?= 60
+# Answers ahead what `make down` and a runbook ask.
 YES ?=
 # Who an instance belongs to; clean-up after tests removes only what is marked `test`.
 PURPOSE ?= user
@@ -22,7 +26,7 @@ help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 	@echo "  ENV=local INSTANCE=local PORT=8080 choose the environment, the copy of it on this machine, the gateway's port"
 
-.PHONY: up prepare down clean status doctor logs preview load
+.PHONY: up prepare down clean status doctor logs preview load runbook dashboard
 up: tools ## Bring `local` up on this machine, or heal it
 	@$(OFFLINE) up $(WHERE) --port '$(PORT)' --purpose '$(PURPOSE)'
 
@@ -49,6 +53,12 @@ preview: tools ## Show what `make up` would change in the stack
 
 load: tools ## Load test: SHAPE=smoke; fails unless quality and money are right
 	@$(OFFLINE) load $(WHERE) --shape '$(SHAPE)'
+
+runbook: tools ## Do what an alert's page says: ALERT=EngineDown; YES=1: without asking
+	@$(OFFLINE) runbook $(WHERE) --alert '$(ALERT)' $(if $(filter 1 yes,$(YES)),--yes)
+
+dashboard: tools ## Draw the dashboard as a page, from what Prometheus has: MINUTES=60
+	@$(OFFLINE) dashboard $(WHERE) --minutes '$(MINUTES)'
 
 .PHONY: tools lock
 tools: .venv/.ready ## Install the Python packages into .venv

@@ -33,6 +33,8 @@ COMMANDS = {
     "logs": Command(commands.logs, "pulumi logs -s {}"),
     "preview": Command(commands.preview, "pulumi preview -s {}"),
     "load": Command(commands.load, "ENV={} locust"),
+    "runbook": Command(commands.runbook, "python -m runbooks ALERT --env {}"),
+    "dashboard": Command(commands.dashboard, "python -m dashboards.page --env {}"),
     "sweep": Command(commands.sweep, "pulumi destroy -s {}"),
     "environment": Command(commands.show_environment, "pulumi stack output -s {} --json"),
 }
@@ -74,6 +76,11 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
             subparser.add_argument("--yes", action="store_true", help="remove a volume that holds a ledger, too")
         if name == "load":
             subparser.add_argument("--shape", default="smoke", help="traffic shape (default: %(default)s)")
+        if name == "runbook":
+            subparser.add_argument("--alert", default="", help="the alert whose page to follow")
+            subparser.add_argument("--yes", action="store_true", help="answer the page's questions with yes")
+        if name == "dashboard":
+            subparser.add_argument("--minutes", default="60", help="how far back (default: %(default)s)")
         if name == "up":
             subparser.add_argument("--port", default="", help="the gateway's port on 127.0.0.1")
             subparser.add_argument("--purpose", choices=["user", "test"], default="user", help=argparse.SUPPRESS)

@@ -9,6 +9,7 @@ import argparse
 import os
 import shutil
 import subprocess
+import sys
 from contextlib import AbstractContextManager
 
 from contract.documents import read_catalog
@@ -170,11 +171,31 @@ def load(options: argparse.Namespace) -> int:
     return subprocess.run(["locust"], cwd=environment.REPOSITORY, env=prepared, check=False).returncode
 
 
+def runbook(options: argparse.Namespace) -> int:
+    """Do what the page of an alert says, step by step; return 0 only if that healed. Without ALERT: list the pages."""
+    home = _require_home(options.instance)
+    chosen = [options.alert, *(["--yes"] if options.yes else [])] if options.alert else ["--list"]
+    with _only_one(home):
+        return _run_module(home, "runbooks", *chosen)
+
+
+def dashboard(options: argparse.Namespace) -> int:
+    """Draw the dashboard's panels as a page, from what Prometheus has now."""
+    return _run_module(_require_home(options.instance), "dashboards.page", "--minutes", options.minutes)
+
+
 def show_environment(options: argparse.Namespace) -> int:
     """Print the variables of an instance for `offline/activate`."""
     home = _require_home(options.instance)
     print(environment.to_shell(compose_customer_variables(home, require_cli())))
     return 0
+
+
+def _run_module(home: Home, module: str, *arguments: str) -> int:
+    """Run what may not be imported here, as an environment of a real account runs it, too."""
+    command = [sys.executable, "-P", "-m", module, *arguments]
+    prepared = prepare_environment(home, require_cli())
+    return subprocess.run(command, cwd=environment.REPOSITORY, env=prepared, check=False).returncode
 
 
 def _prepare(steps: Steps, findings: list[Finding]) -> tuple[pulumi_cli.Cli, Images]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contract.problems import ContractError
+from offline.alerts import AlertsUnknown
 from offline.completion import CompletionFailed
 from offline.container_tools import ContainerToolsUnavailable
 from offline.images import ImagesUnavailable
@@ -21,6 +22,7 @@ class Refused(Exception):
 
 
 KNOWN_FAILURES = (
+    AlertsUnknown,
     CliUnavailable,
     CompletionFailed,
     ContainerToolsUnavailable,

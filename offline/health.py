@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from offline import simulation
+from offline.alerts import AlertsUnknown, list_firing
 from offline.doctor import Finding
 from offline.failures import KNOWN_FAILURES
 from offline.instance import Home
@@ -14,7 +15,7 @@ from offline.tools import open_podman, open_stack, prepare_environment, require_
 
 def examine_parts(home: Home) -> list[Finding]:
     """Return a finding for each part of an instance that exists."""
-    return [_find_simulation(home), _find_stack(home), *_find_replicas(home)]
+    return [_find_simulation(home), _find_stack(home), *_find_replicas(home), _find_alerts(home)]
 
 
 def _find_simulation(home: Home) -> Finding:
@@ -46,6 +47,16 @@ def _find_replicas(home: Home) -> list[Finding]:
     except KNOWN_FAILURES as error:
         return [Finding("containers", False, str(error))]
     return sorted(_read_findings(outcome), key=lambda finding: finding.subject)
+
+
+def _find_alerts(home: Home) -> Finding:
+    """Say which alerts fire. They look back, some of them for days, so they do not make healthy parts unhealthy."""
+    try:
+        firing = list_firing(home.read().ports.alerts)
+    except AlertsUnknown as error:
+        return Finding("alerts", False, f"{error}: run `make up`")
+    calls = (f"{name} fires: `make runbook ALERT={name}`" for name in firing)
+    return Finding("alerts", True, "; ".join(calls) or "none fires")
 
 
 def _read_findings(outcome: Outcome) -> Iterator[Finding]:

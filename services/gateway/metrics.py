@@ -12,6 +12,7 @@ from services.gateway.bill import Bill
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 NO_MODEL = "none"
 """The label of requests that name no model that is served."""
+_STREAM_ENDINGS = ("complete", "client", "drain", "engine", "ledger", "wallet")
 
 
 class Metrics:
@@ -87,6 +88,9 @@ class Metrics:
         self.replicas_up = Gauge(
             "faregate_gateway_replicas_up", "Engines to which requests are led.", ["model"], registry=registry
         )
+        # A series that is there before its first event: else nobody could tell that it has risen from zero to one.
+        for reason in _STREAM_ENDINGS:
+            self.stream_endings.labels(reason)
         for model in models:
             self.replicas_up.labels(model)
             self.charged.labels(model)

@@ -21,7 +21,7 @@ from .conftest import Environment, run, wait_until
 
 ENGINES = ("engine-smollm2-135m-1", "engine-smollm2-135m-2")
 GATEWAYS = ("gateway-1", "gateway-2")
-PARTS = {"database-1", *ENGINES, *GATEWAYS, "load-balancer-1", "prometheus-1", "simulation"}
+PARTS = {"alertmanager-1", "database-1", *ENGINES, *GATEWAYS, "load-balancer-1", "prometheus-1", "simulation"}
 MODEL = "smollm2-135m"
 SITE = "ansible-playbook playbooks/site.yml"
 
@@ -67,6 +67,7 @@ def test_containers_are_confined_and_only_what_must_listens_on_loopback(environm
 
     ports = environment.instance.ports
     assert published == {
+        "alertmanager-1": [ports.alerts],
         "database-1": [ports.database],
         "engine-smollm2-135m-1": [],
         "engine-smollm2-135m-2": [],
@@ -118,7 +119,7 @@ def test_what_is_killed_stopped_or_removed_comes_back_and_the_rest_stays(environ
     assert answers == [2, 2, 2, 2], "the other engine answers meanwhile"
     assert status.returncode != 0
     assert status.stdout.count("is dead: run `make up`") == 3
-    kept = {ENGINES[1], *GATEWAYS, "prometheus-1", "simulation"}
+    kept = {"alertmanager-1", ENGINES[1], *GATEWAYS, "prometheus-1", "simulation"}
     assert {part for part in PARTS if after[part].id == before[part].id} == kept
     with environment.connect("billing_owner") as connection:
         assert connection.execute("select amount from kept").fetchall() == [(42,)]

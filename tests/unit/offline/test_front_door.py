@@ -19,13 +19,16 @@ TARGETS = re.findall(r"^([a-z0-9-]+):", MAKEFILE, re.MULTILINE)
 # By `offline/activate` and `.ci/run`, which need no make.
 CALLED_BY_SCRIPTS = ("environment", "sweep")
 
+ASKING = ("clean", "down", "runbook")
+"""The commands that ask before they change what can't be brought back, or what serves."""
+
 Completed = subprocess.CompletedProcess[str]
 
 
 def make(*arguments: str, **variables: str) -> str:
     """Return what `make` prints; it must succeed."""
     # What an outer make, or the user's shell, has set is not what is tested.
-    unset = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "ENV", "INSTANCE", "PORT", "PURPOSE", "YES")
+    unset = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "ALERT", "ENV", "INSTANCE", "MINUTES", "PORT", "PURPOSE", "YES")
     ambient = {name: value for name, value in os.environ.items() if name not in unset}
     command = ["make", "--no-print-directory", *arguments]
     return subprocess.run(
@@ -63,14 +66,21 @@ def test_up_passes_on_the_port_and_that_nobody_asked_for_one() -> None:
     assert " --port ''" in dry_run("up")
 
 
-@pytest.mark.parametrize("command", ["down", "clean"])
-def test_that_a_ledger_may_go_is_passed_on_only_where_it_was_said(command: str) -> None:
-    assert dry_run(command, "YES=1").endswith(" --instance 'local' --yes")
+def test_runbook_passes_on_the_alert_and_dashboard_how_far_back_it_looks() -> None:
+    assert " --alert 'EngineDown'" in dry_run("runbook", "ALERT=EngineDown")
+    assert " --alert ''" in dry_run("runbook")
+    assert dry_run("dashboard", "MINUTES=5").endswith(" --minutes '5'")
+    assert dry_run("dashboard").endswith(" --minutes '60'")
+
+
+@pytest.mark.parametrize("command", ASKING)
+def test_that_questions_are_answered_ahead_is_passed_on_only_where_it_was_said(command: str) -> None:
+    assert dry_run(command, "YES=1").endswith(" --yes")
     assert "--yes" not in dry_run(command)
     assert "--yes" not in dry_run(command, "YES=")
 
 
-@pytest.mark.parametrize("command", [name for name in COMMANDS if name not in ("down", "clean", *CALLED_BY_SCRIPTS)])
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name not in (*ASKING, *CALLED_BY_SCRIPTS)])
 def test_nothing_else_is_answered_ahead(command: str) -> None:
     assert "--yes" not in dry_run(command, "YES=1")
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from offline import pulumi_cli, simulation
+from offline import health, pulumi_cli, simulation
+from offline.alerts import AlertsUnknown
 from offline.doctor import Finding
 from offline.health import examine_parts
 from offline.instance import Home, find_home, make_instance
@@ -33,6 +34,7 @@ def home(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Home:
     # Its folder comes first on PATH, and has the real ansible-runner.
     monkeypatch.setattr(sys, "executable", str(machine.programs / "python"))
     monkeypatch.setattr(simulation, "is_running", lambda _home, _podman: True)
+    monkeypatch.setattr(health, "list_firing", lambda _port: [])
     make_instance("blue", "test")
     (find_home("blue").state).mkdir()
     return find_home("blue")
@@ -58,22 +60,45 @@ def test_a_healthy_instance_is_good_in_every_part(machine: Machine, home: Home) 
         Finding("simulated AWS", True, f"127.0.0.1:{port}"),
         STACK,
         *(Finding(name, True, "answers its probe") for name in ("a", "b-1", "b-2")),
+        Finding("alerts", True, "none fires"),
     ]
     assert " --playbook status.yml " in (machine.root / "played").read_text()
 
 
 def test_a_replica_that_is_not_as_it_should_be_is_found_with_the_reason(machine: Machine, home: Home) -> None:
     install_runner(machine, {"ready": ["b"], "unfit": [{"name": "a", "reason": "is dead"}], "surplus": ["c"]})
-    assert examine_parts(home)[2:] == [
+    assert examine_parts(home)[2:-1] == [
         Finding("a", False, "is dead: run `make up`"),
         Finding("b", True, "answers its probe"),
         Finding("c", False, "is more than the spec names: run `make up`"),
     ]
 
 
+def test_alerts_that_fire_are_told_with_their_runbook_and_make_no_part_unhealthy(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "list_firing", lambda port: ["A", "B"] if port == home.read().ports.alerts else [])
+
+    assert find(home, "alerts") == Finding(
+        "alerts", True, "A fires: `make runbook ALERT=A`; B fires: `make runbook ALERT=B`"
+    )
+
+
+def test_where_nobody_can_say_which_alerts_fire_the_instance_is_not_healthy(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_port: int) -> list[str]:
+        raise AlertsUnknown("it is away")
+
+    monkeypatch.setattr(health, "list_firing", fail)
+
+    assert find(home, "alerts") == Finding("alerts", False, "it is away: run `make up`")
+    assert find(home, "stack") == STACK
+
+
 def test_a_playbook_that_fails_is_a_finding_and_no_traceback(machine: Machine, home: Home) -> None:
     machine.install("ansible-runner", "echo no inventory; exit 1")
-    assert examine_parts(home)[2:] == [Finding("containers", False, "playbooks/status.yml: no inventory")]
+    assert examine_parts(home)[2:-1] == [Finding("containers", False, "playbooks/status.yml: no inventory")]
     assert find(home, "stack") == STACK
 
 
@@ -122,4 +147,4 @@ def test_without_a_cli_neither_stack_nor_containers_can_be_looked_at(machine: Ma
     machine.install_pulumi({}, version="v1.0.0")
     sentence = "there is no Pulumi CLI yet: run `make up`"
     assert not pulumi_cli.cached_path().exists()
-    assert examine_parts(home)[1:] == [Finding(subject, False, sentence) for subject in ("stack", "containers")]
+    assert examine_parts(home)[1:-1] == [Finding(subject, False, sentence) for subject in ("stack", "containers")]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from offline import commands, container_tools, doctor, podman, pulumi_cli, simulation
+from offline import commands, container_tools, doctor, health, podman, pulumi_cli, simulation
 from offline.command_line import main
 from offline.completion import Completion
 from offline.container_names import compose_labels, name_container
@@ -135,6 +135,12 @@ def model(monkeypatch: pytest.MonkeyPatch) -> Model:
     monkeypatch.setattr(commands, "read_receipt", show_receipt)
     monkeypatch.setattr(Home, "read_demo_key", lambda _home: "fg_demo")
     return stand_in
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no alert fire."""
+    monkeypatch.setattr(health, "list_firing", lambda _port: [])
 
 
 @pytest.fixture

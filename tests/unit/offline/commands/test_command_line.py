@@ -77,6 +77,8 @@ NATIVE = {
     "preview": "pulumi preview -s prod",
     "sweep": "pulumi destroy -s prod",
     "load": "ENV=prod locust",
+    "runbook": "python -m runbooks ALERT --env prod",
+    "dashboard": "python -m dashboards.page --env prod",
     "environment": "pulumi stack output -s prod --json",
 }
 

@@ -151,6 +151,7 @@ def test_every_image_of_this_repository_can_be_planned_and_knows_its_port() -> N
         for image in plan(ROOT, REGISTRY)
     }
     assert ports == {
+        "alertmanager": "9093",
         "database": "5432",
         "engine": "8000",
         "gateway": "8000 8001",
