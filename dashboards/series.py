@@ -9,7 +9,8 @@ REPLICAS_UP = "faregate:replicas_up"
 OBJECTIVE = "slo:objective:ratio"
 """The share of events (0 to 1) that must be good, by `slo` and `service`."""
 BUDGET_LEFT = "slo:error_budget_left:ratio"
-"""The share of the error budget of the SLO's window that is left, by `slo` and `service`; below 0 where it is overspent."""
+"""The share of the error budget of the SLO's window that is left, by `slo` and `service`; below 0 where it is
+overspent."""
 RUNBOOKS = "runbooks/pages"
 """Where the page of each alert lies, named as the alert."""
 
