@@ -1,0 +1,1 @@
+"""Runbooks: one executable page per alert, and what runs it."""
