@@ -23,10 +23,10 @@ WHERE := --env '$(ENV)' --instance '$(INSTANCE)'
 
 .PHONY: help
 help: ## Show this list
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 	@echo "  ENV=local INSTANCE=local PORT=8080 choose the environment, the copy of it on this machine, the gateway's port"
 
-.PHONY: up prepare down clean status doctor logs preview load runbook dashboard
+.PHONY: up prepare down clean status doctor logs support-bundle preview load runbook dashboard
 up: tools ## Bring `local` up on this machine, or heal it
 	@$(OFFLINE) up $(WHERE) --port '$(PORT)' --purpose '$(PURPOSE)'
 
@@ -47,6 +47,9 @@ doctor: tools ## Check what `make up` needs, change nothing
 
 logs: tools ## Print an instance's logs
 	@$(OFFLINE) logs $(WHERE)
+
+support-bundle: tools ## Write one file for a report of a bug: logs, states, versions; secrets removed
+	@$(OFFLINE) support-bundle $(WHERE)
 
 preview: tools ## Show what `make up` would change in the stack
 	@$(OFFLINE) preview $(WHERE)

@@ -31,6 +31,7 @@ COMMANDS = {
     "status": Command(commands.status, "pulumi stack -s {}"),
     "doctor": Command(commands.doctor, "pulumi about -s {}"),
     "logs": Command(commands.logs, "pulumi logs -s {}"),
+    "support-bundle": Command(commands.support_bundle, "pulumi about -s {} --json"),
     "preview": Command(commands.preview, "pulumi preview -s {}"),
     "load": Command(commands.load, "ENV={} locust"),
     "runbook": Command(commands.runbook, "python -m runbooks ALERT --env {}"),

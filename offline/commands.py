@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 
 from contract.documents import read_catalog
 from contract.money import format_usd
@@ -30,6 +31,8 @@ from offline.remains import Remains, find_owners, find_remains, find_users
 from offline.screen import confirm, console, say, show_completion, show_findings, show_next, show_outputs
 from offline.stack import STACK, Stack
 from offline.steps import Report, Steps
+from offline.support_bundle.bundle import count_steps, describe_presence, make_bundle
+from offline.support_bundle.summary import show_bundle
 from offline.tools import compose_customer_variables, open_podman, open_stack, prepare_environment, require_cli
 
 LOG_LINES = 200
@@ -153,6 +156,15 @@ def logs(options: argparse.Namespace) -> int:
     for container in sorted(containers, key=lambda container: container.name):
         say(f"--- {container.name}")
         say(podman.logs(container.name, LOG_LINES))
+    return 0
+
+
+def support_bundle(options: argparse.Namespace) -> int:
+    """Write one file for a report of a bug: versions, states and logs, without secrets."""
+    home = find_home(options.instance)
+    command = f"make support-bundle INSTANCE={options.instance}"
+    bundle = make_bundle(home, Steps(console, total=count_steps(home)), datetime.now(UTC), command)
+    show_bundle(bundle, f"{options.instance} {describe_presence(home)}")
     return 0
 
 

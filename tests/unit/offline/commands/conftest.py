@@ -19,6 +19,7 @@ from offline.container_names import compose_labels, name_container
 from offline.instance import Home
 from offline.podman import Podman
 from offline.receipt import Receipt
+from offline.support_bundle import bundle
 from tests.unit.offline.conftest import FakePodman, Machine
 from tests.unit.offline.test_stack import ONE_STACK, printing
 from tests.unit.outputs import OUTPUTS
@@ -99,6 +100,7 @@ def machine(machine: Machine, monkeypatch: pytest.MonkeyPatch, closed_port: int)
     for program in container_tools.PACKAGES:
         machine.install(program, "exit 1")
     machine.install("dpkg-query", "exit 1")
+    monkeypatch.setattr(bundle, "RESULTS", machine.root / "results")
     machine.install("apt-get", f'echo "$*" >> {machine.root}/apt; exit 1')
     machine.install_pulumi(HEALTHY)
     return machine

@@ -44,6 +44,9 @@ def test_a_damaged_record_is_a_sentence_in_every_command(run: Run, command: str)
         assert not find_home("blue").folder.exists()
     elif command == "logs":
         assert (code, complaints.count("\n")) == (1, 1), "there is none"
+    elif command == "support-bundle":
+        assert (code, complaints) == (0, ""), "it is wanted when things are broken"
+        assert "given text that is not JSON" in printed
     elif command == "doctor":
         assert code == 1
         assert "given text that is not JSON" in printed
@@ -75,6 +78,7 @@ NATIVE = {
     "doctor": "pulumi about -s prod",
     "logs": "pulumi logs -s prod",
     "preview": "pulumi preview -s prod",
+    "support-bundle": "pulumi about -s prod --json",
     "sweep": "pulumi destroy -s prod",
     "load": "ENV=prod locust",
     "runbook": "python -m runbooks ALERT --env prod",
