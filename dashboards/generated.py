@@ -6,12 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from contract.documents import read_slos
+from dashboards.grafana import render_dashboard
 from dashboards.rules import render_rules
 
 GENERATED = Path(__file__).resolve().parent / "generated"
 """Where they lie."""
 
 FILES: dict[str, Callable[[], str]] = {
+    "gateway.json": lambda: render_dashboard(read_slos()),
     "rules.yaml": lambda: render_rules(read_slos()),
 }
 """What returns the text of each."""

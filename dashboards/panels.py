@@ -1,95 +1,15 @@
-"""What the dashboard of service `gateway` shows, and why: plain data, which Grafana's JSON and the page are made from.
-
-Rates are over `RATE_INTERVAL`, which whoever asks Prometheus replaces: Grafana does by itself.
-"""
+"""What the dashboard of service `gateway` shows, and why: plain data, which Grafana's JSON and the page are made from."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import Enum, auto
-
 from contract.slo import Latency, Slos
+from dashboards.layout import RATE_INTERVAL, Kind, Limit, Panel, Query, Row, Unit
 from dashboards.series import BUDGET_LEFT, OBJECTIVE, REPLICAS_UP, REPLICAS_WANTED, error_ratio
 
 SERVICE = "gateway"
 TITLE = "Faregate: gateway"
-RATE_INTERVAL = "$__rate_interval"
 
 _SERVICE = f'{{service="{SERVICE}"}}'
-
-
-class Unit(Enum):
-    """What a panel's values are counted in."""
-
-    COUNT = auto()
-    RATIO = auto()
-    """A share, 0 to 1."""
-    SECONDS = auto()
-    USD = auto()
-    USD_PER_HOUR = auto()
-    REQUESTS_PER_SECOND = auto()
-    ANSWERS_PER_SECOND = auto()
-    TOKENS_PER_SECOND = auto()
-
-
-class Kind(Enum):
-    """How a panel's values are read."""
-
-    LINES = auto()
-    """Over time."""
-    NUMBERS = auto()
-    """The newest ones first of all."""
-
-
-@dataclass(frozen=True)
-class Query:
-    """One question to Prometheus."""
-
-    expression: str
-    """PromQL."""
-    legend: str
-    """What each series of the answer is called: `{{label}}` stands for a label's value."""
-    allowed: bool = False
-    """Whether it says what is allowed or wanted, which other series are compared with."""
-
-
-@dataclass(frozen=True)
-class Limit:
-    """A value that series must stay below, or that they must reach."""
-
-    value: float
-    words: str
-    """What it is."""
-    at_least: bool = False
-    """Whether series must reach it; otherwise they must stay below."""
-
-    def is_broken(self, value: float) -> bool:
-        """Tell whether a value is on the wrong side: as Grafana colours, the limit itself is its upper side."""
-        return value < self.value if self.at_least else value >= self.value
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One picture."""
-
-    title: str
-    description: str
-    """What it means, and what to do about it."""
-    unit: Unit
-    queries: Sequence[Query]
-    kind: Kind = Kind.LINES
-    limit: Limit | None = None
-    nothing: str = "no data"
-    """What it means that Prometheus knows no series."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """Panels that answer one question together."""
-
-    title: str
-    panels: Sequence[Panel]
 
 
 def list_rows(slos: Slos) -> tuple[Row, ...]:
@@ -151,7 +71,7 @@ def _show_budget_left() -> Panel:
         Unit.RATIO,
         (Query(f"{BUDGET_LEFT}{_SERVICE}", "{{slo}}"),),
         kind=Kind.NUMBERS,
-        limit=Limit(0, "overspent below", at_least=True),
+        limit=Limit(0, "else overspent", at_least=True),
     )
 
 
@@ -162,7 +82,7 @@ def _show_alerts() -> Panel:
         Unit.COUNT,
         (Query('count by (alertname) (ALERTS{alertstate="firing"})', "{{alertname}}"),),
         kind=Kind.NUMBERS,
-        limit=Limit(1, "firing"),
+        limit=Limit(1, "else something is wrong"),
         nothing="none fires, or no rule is loaded",
     )
 
@@ -300,7 +220,7 @@ def _show_settlements_failed() -> Panel:
         Unit.COUNT,
         (Query("sum(increase(faregate_gateway_settlements_failed_total[1h]))", "failed"),),
         kind=Kind.NUMBERS,
-        limit=Limit(1, "money is lost"),
+        limit=Limit(1, "else money is lost"),
     )
 
 
@@ -317,7 +237,7 @@ def _show_shortfall() -> Panel:
             ),
         ),
         kind=Kind.NUMBERS,
-        limit=Limit(1e-9, "money is lost"),
+        limit=Limit(1e-9, "else money is lost"),
     )
 
 

@@ -1,0 +1,64 @@
+"""The page: one file that needs no other."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from contract.outputs import Outputs
+from dashboards.layout import Kind
+from dashboards.page.numbers import write_latest, write_limit, write_moment, write_value
+from dashboards.page.plots import LIMIT_COLOR, draw_plot, find_line, pick_color
+from dashboards.page.readings import RowReading, is_broken
+from dashboards.page.span import Span
+from dashboards.panels import TITLE
+
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def render_page(rows: Sequence[RowReading], outputs: Outputs, span: Span) -> str:
+    """Return the text of the page."""
+    return _TEMPLATES.get_template("page.html.j2").render(
+        title=TITLE,
+        outputs=outputs,
+        span=span,
+        rows=rows,
+        kinds=Kind,
+        limit_color=LIMIT_COLOR,
+        # Drawn here, from numbers.
+        draw_plot=lambda reading: Markup(draw_plot(reading, span)),  # noqa: S704
+        find_line=find_line,
+        is_broken=is_broken,
+        pick_color=pick_color,
+        write_latest=write_latest,
+        write_limit=write_limit,
+        write_moment=write_moment,
+        write_value=write_value,
+    )
+
+
+def write_page(text: str, folder: Path) -> Path:
+    """Put the page into a folder that may not exist yet; return its path. Nobody ever reads half of it.
+
+    Raises:
+        OSError: it can't be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    page = folder / "page.html"
+    with tempfile.NamedTemporaryFile("w", dir=folder, prefix=".page-", encoding="utf-8", delete=False) as written:
+        begun = Path(written.name)
+        written.write(text)
+    # What is made for oneself only, by default, is for whoever may read the folder.
+    begun.chmod(0o644)
+    begun.replace(page)
+    return page
