@@ -1,4 +1,4 @@
-"""What the dashboard of service `gateway` shows, and why: plain data, from which Grafana's JSON and the page are made."""
+"""What the dashboard of service `gateway` shows, and why: plain data, which Grafana's JSON and the page come from."""
 
 from __future__ import annotations
 
