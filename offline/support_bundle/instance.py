@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from offline.health import examine_parts
 from offline.instance import Home
@@ -20,6 +21,7 @@ _FILE_LINES = 5000
 
 _UPDATES = 20
 """How many of the stack's last updates are told."""
+_OF_UPDATE = ("version", "kind", "startTime", "endTime", "result", "resourceChanges")
 
 
 def list_chapters(home: Home) -> list[Chapter]:
@@ -48,8 +50,15 @@ def _list_stack(home: Home) -> Iterator[Part]:
 
     yield Part("stack/state.json", lambda: ask_pulumi("export"))
     yield Part("stack/outputs.json", lambda: ask_pulumi("output", "--json"))
-    yield Part("stack/history.json", lambda: ask_pulumi("history", "--json", "--page-size", str(_UPDATES)))
+    history = ("history", "--json", "--page-size", str(_UPDATES))
+    yield Part("stack/history.json", lambda: to_json([summarize(it) for it in json.loads(ask_pulumi(*history))]))
     yield Part("stack/logs.txt", lambda: _list_pulumi_logs(home.pulumi_home / "logs"))
+
+
+def summarize(update: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an update of the stack did, without whose commit it was of, settings, and variables."""
+    summary = {name: update[name] for name in _OF_UPDATE if name in update}
+    return summary | {"commit": (update.get("environment") or {}).get("git.head")}
 
 
 def _list_pulumi_logs(folder: Path) -> str:

@@ -16,9 +16,11 @@ class Found:
     name: str
 
 
-# What a name ends with whose value is a secret. `max_tokens`, `PASSWORD_FILE` and `access_key_id` end otherwise.
+# What a name ends with whose value is a secret. `max_tokens`, `PASSWORD_FILE` and `access_key_id` end otherwise; types
+# and ARNs of AWS go on after `/secret:` and `:secret:` with a name.
 _NAMES = (
-    r"(?:password|passwd|passphrase|secret|token|ciphertext|api[_-]?key|private[_-]?key|secret[_-]?(?:access[_-]?)?key)"
+    r"(?:password|passwd|passphrase|(?<![:/])secret|token|ciphertext"
+    r"|api[_-]?key|private[_-]?key|secret[_-]?(?:access[_-]?)?key)"
 )
 
 # A number that counts, and what says that there is no value.
