@@ -44,10 +44,10 @@ class Prometheus:
             found = self._client.custom_query(query)
         except NotReached:
             raise PrometheusUnusable(f"{self._where}: not reached") from None
-        except (PrometheusApiClientException, RequestException) as error:
-            raise PrometheusUnusable(f"{self._where}: {error}") from None
         except (LookupError, TypeError, ValueError):
             raise PrometheusUnusable(f"{self._where}: an answer that is not Prometheus'") from None
+        except (PrometheusApiClientException, RequestException) as error:
+            raise PrometheusUnusable(f"{self._where}: {error}") from None
         try:
             return sorted(_read(found), key=lambda sample: sorted(sample.labels.items()))
         except (LookupError, TypeError, ValueError, AttributeError):

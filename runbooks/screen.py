@@ -128,4 +128,4 @@ class Progress:
 
 def write_value(value: float) -> str:
     """Return a value as people read it: counts as they are, others with four digits that tell."""
-    return f"{value:.0f}" if value.is_integer() and abs(value) < 1e15 else f"{value:.4g}"
+    return f"{value:.0f}" if float(value).is_integer() and abs(value) < 1e15 else f"{value:.4g}"
