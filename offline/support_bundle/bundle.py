@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,7 +25,7 @@ LOG_LINES = 5000
 
 README = "README.txt"
 
-_SENTENCES = (*KNOWN_FAILURES, ToolSilent, http.client.HTTPException)
+_SENTENCES = (*KNOWN_FAILURES, ToolSilent)
 """What says by itself what is wrong; of anything else its kind is told, too."""
 
 

@@ -73,24 +73,18 @@ def _list_servers(home: Home) -> Iterator[Part]:
         yield Part(f"monitoring/prometheus-{name}.json", partial(_fetch_json, url))
     url = f"http://127.0.0.1:{ports.alerts}/api/v2/alerts"
     yield Part("monitoring/alertmanager-alerts.json", partial(_fetch_json, url))
-    yield Part("monitoring/gateway-models.txt", lambda: _ask_gateway(home, ports.gateway))
+    url = f"http://127.0.0.1:{ports.gateway}/v1/models"
+    yield Part("monitoring/gateway-models.txt", partial(_fetch_status, url))
 
 
 def _fetch_json(url: str) -> str:
-    try:
-        status, body = fetch(url)
-    except OSError as error:
-        raise ToolSilent(f"{url} does not answer: {error}") from None
+    status, body = fetch(url)
     if status != 200:
         raise ToolSilent(f"{url} answers {status}: {body[:200]}")
     return to_json(json.loads(body))
 
 
-def _ask_gateway(home: Home, port: int) -> str:
+def _fetch_status(url: str) -> str:
     """Return what a customer is answered, with the status: an error is what is looked for."""
-    url = f"http://127.0.0.1:{port}/v1/models"
-    try:
-        status, body = fetch(url, home.read_demo_key() if home.demo_key.exists() else None)
-    except OSError as error:
-        raise ToolSilent(f"{url} does not answer: {error}") from None
+    status, body = fetch(url)
     return f"{status}\n{body}\n"

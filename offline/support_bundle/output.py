@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import subprocess
 import urllib.error
@@ -26,7 +27,7 @@ _open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
 
 class ToolSilent(Exception):
-    """A program did not say what it was asked for; the text holds the command and its last lines."""
+    """A program or server did not say what it was asked for; the text holds what was asked and what came instead."""
 
 
 def prepare_podman() -> dict[str, str]:
@@ -128,17 +129,17 @@ def keep_end(pieces: Iterable[str], lines: int, characters: int = KEPT_CHARACTER
     return "".join(kept)
 
 
-def fetch(url: str, key: str | None = None) -> tuple[int, str]:
-    """Return the status and the body of what a server answers, an error too; `key` is for the gateway.
+def fetch(url: str) -> tuple[int, str]:
+    """Return the status and the body of what a server answers, an error too.
 
     Raises:
-        OSError, HTTPException: it does not answer.
+        ToolSilent: it does not answer.
     """
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    request = urllib.request.Request(url, headers=headers)  # noqa: S310
     try:
-        with _open(request, timeout=ANSWER_SECONDS) as answer:
+        with _open(url, timeout=ANSWER_SECONDS) as answer:
             return answer.status, answer.read().decode(errors="replace")
     except urllib.error.HTTPError as error:
         with error:
             return error.code, error.read().decode(errors="replace")
+    except (OSError, http.client.HTTPException) as error:
+        raise ToolSilent(f"{url} does not answer: {error}") from None
