@@ -16,7 +16,8 @@ from .conftest import REPOSITORY, Environment
 def members(environment: Environment) -> Iterator[dict[str, str]]:
     """The text of each member of a new bundle, by its path below the one folder."""
     printed = environment.make("support-bundle").stdout
-    [path] = re.findall(rf"^{REPOSITORY}/(results/\S+-{environment.name}-support-bundle\.tar\.gz) ", printed, re.M)
+    pattern = rf"^{REPOSITORY}/(results/\S+-{environment.name}-support-bundle\.tar\.gz) "
+    [path] = re.findall(pattern, printed, re.MULTILINE)
     bundle = REPOSITORY / path
     with tarfile.open(bundle) as file:
         yield {member.name.partition("/")[2]: _read(file, member) for member in file}
