@@ -25,11 +25,12 @@ class Group:
 
 
 def render(groups: Iterable[Group]) -> str:
-    """Return the text of a file of rules."""
+    """Return the text of a file of rules; a group without any is left out."""
     document = {
         "groups": [
             {"name": group.name, **({"interval": group.interval} if group.interval else {}), "rules": group.rules}
             for group in groups
+            if group.rules
         ]
     }
     return _HEAD + yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000)
