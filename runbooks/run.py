@@ -45,9 +45,8 @@ class Run:
         """Do everything; return whether the page's verification held."""
         try:
             self._say_whether_it_fires()
-            self._screen.show_prose(f"# {self._page.name}")
             for section in self._page.sections:
-                self._screen.show_prose(f"## {section.name}")
+                self._screen.show_heading(section.name)
                 for block in section.blocks:
                     if isinstance(block, str):
                         self._screen.show_prose(block)

@@ -18,8 +18,7 @@ from runbooks.prometheus import Sample
 
 MOST_ROWS = 30
 """How many samples are shown."""
-METRIC = "__name__"
-"""The label that is the metric's name."""
+_METRIC = "__name__"  # the label that is the metric's name
 _VALUE = "value"
 _WIDTH = 120  # where nobody's terminal sets one
 
@@ -40,6 +39,10 @@ class Screen:
     def say(self, text: str, style: str = "") -> None:
         """Print text as it is."""
         self._console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+    def show_heading(self, text: str) -> None:
+        self._console.print()
+        self._console.print(Text(text, "bold underline"))
 
     def show_prose(self, text: str) -> None:
         self._console.print(Markdown(text))
@@ -77,10 +80,10 @@ class Screen:
         if not samples:
             self.say("nothing")
             return
-        shown = columns or sorted({label for sample in samples for label in sample.labels} - {METRIC})
+        shown = columns or sorted({label for sample in samples for label in sample.labels} - {_METRIC})
         table = Table()
         for label in shown:
-            table.add_column(Text(label), overflow="fold")
+            table.add_column("metric" if label == _METRIC else Text(label), overflow="fold")
         table.add_column(_VALUE, justify="right")
         for sample in samples[:MOST_ROWS]:
             cells = [sample.labels.get(label, "") for label in shown]

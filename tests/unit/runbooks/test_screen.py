@@ -58,7 +58,7 @@ def test_samples_are_a_table_of_all_labels_but_the_name() -> None:
 def test_columns_choose_labels_and_their_order() -> None:
     screen, file = make_screen()
     screen.show_samples([Sample({"__name__": "water", "a": "1st", "b": "2nd"}, 7)], ["b", "__name__", "none"])
-    assert re.search(r"b\W+__name__\W+none\W+value", file.getvalue())
+    assert re.search(r"b\W+metric\W+none\W+value", file.getvalue())
     assert re.search(r"2nd\W+water\W+7", file.getvalue())
     assert "1st" not in file.getvalue()
 
