@@ -75,6 +75,7 @@ lock: tools ## Write the lock files anew with the newest versions allowed
 .PHONY: generate check format
 generate: tools ## Write every generated file anew
 	@$(BIN)/python -P -m contract
+	@$(BIN)/python -P -m dashboards
 
 check: tools ## Formatting, linting, types, YAML, SQL, playbooks, generated files
 	@$(BIN)/ruff format --check .
@@ -84,6 +85,7 @@ check: tools ## Formatting, linting, types, YAML, SQL, playbooks, generated file
 	@$(BIN)/sqlfluff lint --nocolor --disable-progress-bar --processes 2 services
 	@$(BIN)/ansible-lint --offline --profile production playbooks
 	@$(BIN)/python -P -m contract --check
+	@$(BIN)/python -P -m dashboards --check
 	@echo "check: all good"
 
 format: tools ## Format the Python files

@@ -11,15 +11,17 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
-OURS = ("contract", "infra", "loadtests", "offline", "playbooks", "services")
+OURS = ("contract", "dashboards", "infra", "loadtests", "offline", "playbooks", "runbooks", "services")
 
 # What each folder may import of ours; nobody imports what is not named.
 ALLOWED = {
     "contract": {"contract"},
+    "dashboards": {"contract", "dashboards"},
     "infra": {"contract", "infra"},
     "loadtests": {"contract", "loadtests"},
     "offline": {"contract", "infra", "offline"},
     "playbooks": {"contract"},
+    "runbooks": {"contract", "runbooks"},
     "services": {"contract", "services"},
 }
 
@@ -57,7 +59,7 @@ def test_dependencies_point_one_way(folder: str) -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize("folder", ["contract", "loadtests", "playbooks", "services"])
+@pytest.mark.parametrize("folder", ["contract", "dashboards", "loadtests", "playbooks", "runbooks", "services"])
 def test_nothing_outside_infra_and_offline_imports_pulumi(folder: str) -> None:
     modules = {module.split(".")[0] for _, module in _find_imports(folder)}
 
