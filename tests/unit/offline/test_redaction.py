@@ -101,6 +101,7 @@ def test_what_overlaps_is_removed_whole() -> None:
     redaction = Redaction({"one": "abcdefgh12", "two": "gh12345678"})
     assert redaction.redact("<abcdefgh12345678>") == "<[removed: one]>"
     assert redaction.redact("abcdefgh12gh12345678") == "[removed: one][removed: two]"
+    assert Redaction({"same": "abababab"}).redact("<ababababab>") == "<[removed: same]>"
 
 
 def test_what_is_left_beside_a_removal_spells_no_other_secret() -> None:
@@ -123,7 +124,7 @@ def test_values_that_are_too_short_or_said_by_their_name_are_named_and_left() ->
 
 
 def test_each_line_of_a_secret_is_one() -> None:
-    redaction = Redaction({"key": "first-line-1\nsecond-line-2\n"})
+    redaction = Redaction({"key": "first-line-1\r\n  second-line-2\n"})
     assert redaction.redact("x second-line-2 y\nfirst-line-1") == "x [removed: key] y\n[removed: key]"
 
 
