@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -55,10 +55,10 @@ def write_page(text: str, folder: Path) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     page = folder / "page.html"
-    with tempfile.NamedTemporaryFile("w", dir=folder, prefix=".page-", encoding="utf-8", delete=False) as written:
-        begun = Path(written.name)
-        written.write(text)
-    # What is made for oneself only, by default, is for whoever may read the folder.
-    begun.chmod(0o644)
-    begun.replace(page)
+    begun = folder / f".page-{os.getpid()}.html"
+    try:
+        begun.write_text(text, encoding="utf-8")
+        begun.replace(page)
+    finally:
+        begun.unlink(missing_ok=True)
     return page

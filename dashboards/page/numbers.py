@@ -24,12 +24,15 @@ SYMBOLS: Mapping[Unit, str] = {
 """What follows a value."""
 
 NOTHING = "-"
-_SMALLEST = 1e-12
+_SMALLEST, _LARGEST = 1e-12, 1e15
+"""Below is nothing but the error of a sum; above nobody counts digits."""
 
 
 def write_number(value: float, unit: Unit) -> str:
     """Write a value without its unit, to three digits: a share as a percentage, a small one never as a power of ten."""
     scaled = 100 * value if unit is Unit.RATIO else value
+    if abs(scaled) >= _LARGEST:
+        return f"{scaled:.3g}"
     if abs(scaled) >= 100:
         return f"{scaled:,.0f}"
     if abs(scaled) < _SMALLEST:

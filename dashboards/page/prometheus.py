@@ -35,8 +35,8 @@ class Prometheus:
         self._timeout_seconds = timeout_seconds
         session = Session()
         session.hooks["response"].append(_refuse)
-        # Whoever waits for a page wants to know at once that nobody answers.
-        self._client = PrometheusConnect(metrics_url, session=session, retry=Retry(total=0))
+        # Whoever waits for a page wants to know at once that nobody answers; what is read in vain stays a timeout.
+        self._client = PrometheusConnect(metrics_url, session=session, retry=Retry(total=0, read=False))
 
     def read(self, panel: Panel, span: Span) -> Reading:
         """Ask every query of a panel.
