@@ -37,6 +37,8 @@ class Bundle:
     sizes: dict[str, int] = field(default_factory=dict)
     """The bytes of each part."""
     missing: list[Missing] = field(default_factory=list)
+    unsought: tuple[str, ...] = ()
+    """The secrets that nothing was taken out for: too short, or what their own names say."""
 
 
 def make_bundle(home: Home, steps: Steps, made: datetime, command: str) -> Bundle:
@@ -54,7 +56,8 @@ def make_bundle(home: Home, steps: Steps, made: datetime, command: str) -> Bundl
     """
     redaction = _read_secrets(home)
     name = home.folder.name
-    bundle = Bundle(RESULTS / f"{made:%Y%m%d-%H%M%S}-{name}-support-bundle{ENDING}")
+    path = RESULTS / f"{made:%Y%m%d-%H%M%S}-{name}-support-bundle{ENDING}"
+    bundle = Bundle(path, unsought=redaction.left)
     with write_archive(bundle.path, made, redaction, lambda: _read_secrets(home)) as archive:
         for chapter in _list_chapters(home):
             with steps.step(chapter.title) as progress:
@@ -62,7 +65,7 @@ def make_bundle(home: Home, steps: Steps, made: datetime, command: str) -> Bundl
                 _write_chapter(chapter, archive, redaction, bundle)
                 written, missing = len(bundle.sizes) - before[0], len(bundle.missing) - before[1]
                 progress.outcome = f"{written} parts" + (f", {missing} missing" if missing else "")
-        archive.add(README, _write_readme(home, bundle, redaction, made, command))
+        archive.add(README, _write_readme(home, bundle, made, command))
     return bundle
 
 
@@ -75,6 +78,11 @@ def describe_presence(home: Home) -> str:
     if home.exists:
         return "exists"
     return "was never made whole" if home.folder.exists() else "does not exist"
+
+
+def describe_unsought(bundle: Bundle) -> str:
+    """Return which secrets were not looked for, and why, as words."""
+    return f"{', '.join(bundle.unsought)} (too short, or what the name says)"
 
 
 def _list_chapters(home: Home) -> list[Chapter]:
@@ -109,11 +117,11 @@ def _read_secrets(home: Home) -> Redaction:
     return Redaction({str(file.relative_to(folder)): file.read_text(errors="replace") for file in files})
 
 
-def _write_readme(home: Home, bundle: Bundle, redaction: Redaction, made: datetime, command: str) -> str:
-    return "\n".join([*_introduce(home, redaction, made, command), "", *_list_contents(bundle)]) + "\n"
+def _write_readme(home: Home, bundle: Bundle, made: datetime, command: str) -> str:
+    return "\n".join([*_introduce(home, bundle, made, command), "", *_list_contents(bundle)]) + "\n"
 
 
-def _introduce(home: Home, redaction: Redaction, made: datetime, command: str) -> Iterator[str]:
+def _introduce(home: Home, bundle: Bundle, made: datetime, command: str) -> Iterator[str]:
     yield "Support bundle of Faregate: what a report of a bug needs."
     yield ""
     yield f"made      {made.isoformat(timespec='seconds')}"
@@ -123,8 +131,8 @@ def _introduce(home: Home, redaction: Redaction, made: datetime, command: str) -
     yield ""
     yield "Values of secrets, and whatever looks like one, stand as [removed: NAME]; of variables of environments there"
     yield "are the names alone. Pulumi's logs are listed and left out: they are encrypted or compressed."
-    if redaction.left:
-        yield f"Too short to be looked for, so they may be in it: {', '.join(redaction.left)}."
+    if bundle.unsought:
+        yield f"Not looked for, so they may be in it: {describe_unsought(bundle)}."
     yield "Read it before you send it: nobody but you knows what else in it is private."
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import subprocess
+import threading
 import urllib.error
 import urllib.request
 from collections import deque
@@ -67,7 +68,7 @@ def ask_for_end(command: Sequence[str], lines: int, variables: Mapping[str, str]
     """Return the last lines that a program prints, to standard output and standard error, however much it is.
 
     Raises:
-        ToolSilent: it is not there, or failed.
+        ToolSilent: it is not there, failed, or did not end in time.
     """
     try:
         process = subprocess.Popen(
@@ -86,11 +87,15 @@ def ask_for_end(command: Sequence[str], lines: int, variables: Mapping[str, str]
         if process.stdout is None:
             raise AssertionError("standard output is a pipe")
         read = process.stdout.readline
+        watch = threading.Timer(COMMAND_SECONDS, process.kill)
+        watch.start()
         try:
             end = keep_end(iter(lambda: read(_PIECE), ""), lines)
         except BaseException:
             process.kill()
             raise
+        finally:
+            watch.cancel()
     if process.returncode != 0:
         raise ToolSilent("\n".join([f"{' '.join(command)} failed:", *end.strip().splitlines()[-10:]]))
     return end

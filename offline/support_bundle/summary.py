@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from offline.screen import console, say
-from offline.support_bundle.bundle import Bundle
+from offline.support_bundle.bundle import Bundle, describe_unsought
 
 
 def show_bundle(bundle: Bundle, presence: str) -> None:
@@ -26,6 +26,8 @@ def show_bundle(bundle: Bundle, presence: str) -> None:
     console.print(table)
     for missing in bundle.missing:
         say(f"missing: {missing.path}: {missing.reason}")
+    if bundle.unsought:
+        say(f"secrets that were not looked for, so they may be in it: {describe_unsought(bundle)}")
     say(f"instance {presence}")
     say(f"{bundle.path} ({bundle.path.stat().st_size / 1024:,.1f} KiB)")
     say("secrets are removed from it, as far as they are known or look like one: read it before you send it")

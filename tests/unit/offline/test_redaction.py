@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -83,11 +84,11 @@ def test_a_secret_within_base64_of_more_is_not_read_from_what_is_left(value: str
 
     redacted = Redaction({"secret": value}).redact(f"Basic {text}")
 
-    left = redacted.partition("[removed: secret]")
-    assert left[1]
+    before_it, mark, after_it = redacted.removeprefix("Basic ").partition("[removed: secret]")
+    assert mark
     # Not more than the letters that share a character with something else.
-    assert len(left[2]) <= 4
-    assert base64.b64decode(left[0].removeprefix("Basic ")[: len(left[0]) // 4 * 4] + "==", validate=False) is not None
+    assert len(before_it) <= math.ceil(len(before) * 8 / 6)
+    assert len(after_it) <= 4
 
 
 def test_each_form_is_replaced_by_the_secret_s_name() -> None:

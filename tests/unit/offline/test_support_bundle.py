@@ -324,10 +324,14 @@ def test_a_secret_that_came_while_the_bundle_was_made_is_found(
     assert list(results.iterdir()) == []
 
 
-def test_a_secret_too_short_to_be_looked_for_is_told(home: Home, results: Path) -> None:
+def test_a_secret_too_short_to_be_looked_for_is_told(
+    home: Home, results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     keep_secret(home, "pin", "abc")
     assert make() == 0
-    assert "Too short to be looked for, so they may be in it: pin." in read_members(results)["README.txt"]
+    told = "ot looked for, so they may be in it: pin (too short, or what the name says)"
+    assert told in capsys.readouterr().out
+    assert told in read_members(results)["README.txt"]
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit()])

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from offline.support_bundle import output
 from offline.support_bundle.containers import hide_variables
 from offline.support_bundle.output import ToolSilent, ask, ask_for_end, keep_end
 
@@ -64,6 +65,14 @@ def test_a_program_that_is_not_there_is_named(read: object) -> None:
     assert callable(read)
     with pytest.raises(ToolSilent, match="there is no nonexistent-tool"):
         read(["nonexistent-tool"])
+
+
+@pytest.mark.parametrize("read", [ask, lambda command: ask_for_end(command, 1)])
+def test_a_program_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch, read: object) -> None:
+    monkeypatch.setattr(output, "COMMAND_SECONDS", 0.1)
+    assert callable(read)
+    with pytest.raises(ToolSilent, match=r"did not end|failed"):
+        read(["sleep", "100000"])
 
 
 def test_variables_are_told_by_name_alone() -> None:
