@@ -269,6 +269,14 @@ def test_an_instance_whose_record_is_damaged_has_one(
     assert read_members(results)["instance/instance.json"] == "{"
 
 
+def test_an_instance_that_was_made_by_half_has_one_without_its_secrets(home: Home, results: Path) -> None:
+    home.record.unlink()
+    assert make() == 0
+    members = read_members(results)
+    assert "blue, which was never made whole; purpose unknown" in members["README.txt"]
+    assert members["logs/gateway-1.log"] == "one\ntwo [removed: billing_database_owner]\n"
+
+
 def let_parts_be(monkeypatch: pytest.MonkeyPatch, *parts: Part) -> None:
     monkeypatch.setattr(instance, "list_chapters", lambda _home: [])
     monkeypatch.setattr(containers, "list_chapters", lambda _home, _lines: [Chapter("Parts", lambda: iter(parts))])
