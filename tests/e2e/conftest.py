@@ -13,7 +13,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import boto3
 import psutil
@@ -115,6 +115,11 @@ class Environment:
         metrics = self.read_metrics(engine, 8000)
         [value] = re.findall(r"^llamacpp:tokens_predicted_total (\S+)", metrics, re.MULTILINE)
         return int(float(value))
+
+    def read_account(self, account: str = "demo") -> dict[str, Any]:
+        """Return what the ledger says of an account: its balance and what is held of it, in nano-dollars."""
+        [row] = json.loads(self.shell(f"python -m services.billing balance {account} --json").stdout)
+        return cast("dict[str, Any]", row)
 
     def connect(self, role: str, password: str | None = None) -> psycopg.Connection:
         """Connect to the billing database over TCP, with the password that the instance keeps or another one."""

@@ -26,10 +26,10 @@ def test_every_part_is_read_and_only_this_machine_is_answered(environment: Envir
     url = environment.outputs().metrics_url
     others = [("gateway", "", 1.0), ("gateway", "", 1.0), ("load-balancer", "", 1.0), ("prometheus", "", 1.0)]
 
-    _await(url, "up", [*(("engine", MODEL, 1.0) for _ in ENGINES), *others])
+    _await(url, "up", [("alertmanager", "", 1.0), *(("engine", MODEL, 1.0) for _ in ENGINES), *others])
 
-    jobs = {job for job, _, _ in _read(url, '{__name__=~".+"}')}
-    assert jobs == {"engine", "gateway", "load-balancer", "prometheus"}
+    jobs = {job for job, _, _ in _read(url, '{__name__=~".+",job!=""}')}
+    assert jobs == {"alertmanager", "engine", "gateway", "load-balancer", "prometheus"}
     where = urlsplit(url)
     sockets = [found for found in psutil.net_connections("tcp") if found.status == psutil.CONN_LISTEN]
     assert where.hostname == "127.0.0.1"

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any
 from uuid import UUID, uuid4
 
 import openai
@@ -159,7 +159,7 @@ def test_whoever_dies_every_customer_pays_once_for_what_came_and_nothing_for_wha
     later = customer.with_options(max_retries=5).chat.completions.create(model=MODEL, messages=MESSAGES, max_tokens=2)
     assert later.usage
     wait_until(lambda: _show(environment, broken)["request"]["state"] == "expired")
-    wait_until(lambda: _read_account(environment)["held"] == 0)
+    wait_until(lambda: environment.read_account()["held"] == 0)
     paid = before - _read_balance(environment)
     assert paid == shown["request"]["charge"] + _charge_of(answer.usage) + _charge_of(later.usage)
     assert _is_proven(environment)
@@ -197,13 +197,8 @@ def _await_settled(environment: Environment, request: str) -> Any:
     return _show(environment, request)
 
 
-def _read_account(environment: Environment, account: str = "demo") -> dict[str, Any]:
-    [row] = json.loads(environment.shell(f"{BILLING} balance {account} --json").stdout)
-    return cast("dict[str, Any]", row)
-
-
 def _read_balance(environment: Environment, account: str = "demo") -> int:
-    return int(_read_account(environment, account)["balance"])
+    return int(environment.read_account(account)["balance"])
 
 
 def _is_proven(environment: Environment) -> bool:

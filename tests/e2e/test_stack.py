@@ -119,7 +119,8 @@ def test_drift_is_found_named_and_healed(environment: Environment) -> None:
 
 def test_a_lost_simulation_is_noticed_and_healed_with_the_secrets_that_it_had(environment: Environment) -> None:
     before = len(environment.resources())
-    values = _read_secrets(environment)
+    values, key = _read_secrets(environment), environment.home.read_demo_key()
+    balance = environment.read_account()["balance"]
     environment.kill("simulation")
 
     status = environment.make("status", check=False)
@@ -132,6 +133,8 @@ def test_a_lost_simulation_is_noticed_and_healed_with_the_secrets_that_it_had(en
     assert len(environment.resources()) == before
     assert environment.client("s3").list_buckets()["Buckets"]
     assert _read_secrets(environment) == values
+    assert environment.home.read_demo_key() == key, "it has paid for the completion"
+    assert 0 < balance - environment.read_account()["balance"] < 100_000, "nano-dollars, for one short answer"
     healthy = environment.make("status").stdout
     assert "simulated AWS" in healthy, "it names the parts"
     assert "not ok" not in healthy

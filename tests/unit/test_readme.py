@@ -1,0 +1,98 @@
+"""Every command that the README shows is parsed by what it calls; tests/e2e/test_readme.py runs what can be run."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import re
+import shlex
+import subprocess
+from collections.abc import Callable, Mapping
+
+import pytest
+
+import dashboards.page.command_line
+import offline.command_line
+import runbooks.command_line
+import services.billing.command_line
+from tests.readme import PROGRAMS, README, Command, list_blocks, list_kinds, list_named, read_python
+
+ROOT = README.parent
+MAKEFILE = (ROOT / "Makefile").read_text()
+
+PARSERS: Mapping[str, Callable[[list[str]], argparse.Namespace]] = {
+    "dashboards.page": dashboards.page.command_line._parse,
+    "offline": offline.command_line._parse,
+    "runbooks": runbooks.command_line._parse,
+    "services.billing": services.billing.command_line._parse,
+}
+
+BLOCKS = list_blocks()
+IN_BLOCKS = [command for block in BLOCKS for command in block]
+SHOWN = [*IN_BLOCKS, *list_named()]
+
+
+def of(program: str) -> list[str]:
+    return sorted({command.text for command in SHOWN if command.words[0] == program})
+
+
+def test_every_block_says_what_it_holds_and_every_line_of_a_shell_s_is_a_command() -> None:
+    assert list_kinds() == {"sh", "python", "text"}
+    assert len(IN_BLOCKS) > 20
+    assert [command.text for command in IN_BLOCKS if command.words[0] not in PROGRAMS] == []
+
+
+@pytest.mark.parametrize("text", of("make"))
+def test_make_knows_target_and_variables_and_what_it_runs_knows_its_arguments(text: str) -> None:
+    given = Command(text).words[1:]
+    names = {word.partition("=")[0] for word in given if "=" in word}
+    assert names <= set(re.findall(r"^([A-Z]+) \?=", MAKEFILE, re.MULTILINE))
+
+    ended = subprocess.run(
+        ["make", "--no-print-directory", "--dry-run", "--old-file=.venv/.ready", *given],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    for line in filter(None, (match.group(1) for match in re.finditer(r"-m offline (.*)", ended.stdout))):
+        parse("offline", shlex.split(line))
+
+
+@pytest.mark.parametrize("text", of("python"))
+def test_our_own_programs_know_their_arguments(text: str) -> None:
+    _, option, module, *arguments = Command(text).words
+    assert option == "-m"
+    parse(module, arguments)
+
+
+@pytest.mark.parametrize("text", sorted({command.text for command in list_named()}))
+def test_what_a_sentence_names_is_a_command_of_ours_or_the_beginning_of_one_that_is_run(text: str) -> None:
+    words = Command(text).words
+    if words[0] in ("make", "python"):
+        return
+    assert any(command.words[: len(words)] == words for command in IN_BLOCKS)
+
+
+def test_the_python_is_python() -> None:
+    assert "OpenAI()" in ast.unparse(ast.parse(read_python()))
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments"),
+    [
+        ("services.billing", ["accounts", "open", "acme"]),
+        ("runbooks", ["EngineDown", "--force"]),
+        ("dashboards.page", ["--hours", "1"]),
+        ("offline", ["upp"]),
+    ],
+)
+def test_a_command_that_is_wrong_would_be_found(module: str, arguments: list[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(module, arguments)
+
+
+def parse(module: str, arguments: list[str]) -> None:
+    PARSERS[module](arguments)
