@@ -78,7 +78,8 @@ def _show_budget_left() -> Panel:
 def _show_alerts() -> Panel:
     return Panel(
         "Firing alerts",
-        "How many alerts of each name fire. The page of the same name in runbooks/pages says what to do.",
+        "How many alerts of each name fire. `make runbook ALERT=NAME` runs the page that says what to do: it lies in "
+        "runbooks/pages under the same name.",
         Unit.COUNT,
         (Query('count by (alertname) (ALERTS{alertstate="firing"})', "{{alertname}}"),),
         kind=Kind.NUMBERS,

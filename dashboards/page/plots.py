@@ -46,6 +46,7 @@ def draw_plot(reading: Reading, span: Span) -> str:
             color=pick_color(place),
             linewidth=1.4,
             linestyle="--" if series.allowed else "-",
+            zorder=3 if series.allowed else 2,  # dashes over what reaches them
             marker="." if (alone := _find_alone(series.values)) else "",
             markevery=alone or None,
         )
@@ -61,7 +62,7 @@ def draw_plot(reading: Reading, span: Span) -> str:
     axes.set_axisbelow(True)
     written = io.StringIO()
     with mpl.rc_context({"svg.fonttype": "none"}):
-        figure.savefig(written, format="svg", metadata={"Date": None})
+        figure.savefig(written, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
     text = written.getvalue()
     return text[text.index("<svg") :]
 
