@@ -176,6 +176,7 @@ def test_the_keys_that_customers_get_are_recognized() -> None:
         '{"max_tokens": 48, "output_tokens": 123456, "token": 15043}',
         "GATEWAY_LEDGER_PASSWORD_FILE: /run/secrets/ledger_password",
         "secret:\n  name: ledger",
+        "tool --next-token 5 --verbose",
         '"secret": false, "token": null',
         "arn:aws:secretsmanager:us-east-1:123456789012:secret:faregate-local-owner",
         "aws:secretsmanager/secret:Secret",
