@@ -45,13 +45,13 @@ class _Order:
 def main(arguments: Sequence[str], variables: Mapping[str, str] = os.environ) -> int:
     """Run the command; return its exit code."""
     try:
-        page = _draw(_read_order(arguments, variables))
+        _draw(_read_order(arguments, variables))
     except (ContractError, Unanswered) as error:
         why = str(error)
     except OSError as error:
         why = f"the page can't be written: {error}"
     else:
-        return page
+        return 0
     print(f"error: {why}", file=sys.stderr)
     return FAILED
 
@@ -75,7 +75,7 @@ def _read_minutes(text: str) -> int:
     return int(text)
 
 
-def _draw(order: _Order) -> int:
+def _draw(order: _Order) -> None:
     console = make_console()
     slos = read_slos()
     outputs = ask_outputs(order.environment)
@@ -88,7 +88,6 @@ def _draw(order: _Order) -> int:
     folder = order.output / f"{time.strftime('%Y%m%d-%H%M%S')}-{outputs.environment}-dashboard"
     page = write_page(render_page(rows, outputs, span), folder)
     show_latest(rows, span, page, console)
-    return 0
 
 
 if __name__ == "__main__":
