@@ -106,7 +106,7 @@ def test_a_panel_without_data_says_so(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "Firing alerts - none fires, or no rule is loaded" in printed
 
 
-def test_what_is_allowed_breaks_no_limit(prometheus: FakePrometheus, tmp_path: Path) -> None:
+def test_what_is_allowed_is_shown_beside(prometheus: FakePrometheus, tmp_path: Path) -> None:
     prometheus.answers = {"slo:objective": [Answer({"slo": "gateway-availability"}, ["0.001"])]}
     main(["--output", str(tmp_path)], {})
     assert "gateway-availability: allowed 0.1 % 0.1 %" in find_page(tmp_path).panels["Error ratio"]

@@ -8,7 +8,7 @@ import pytest
 
 from dashboards.layout import Limit, Unit
 from dashboards.page.numbers import SYMBOLS, write_latest, write_limit, write_value
-from dashboards.page.readings import Series
+from dashboards.page.readings import Series, is_broken
 from dashboards.page.span import Span
 
 # 2027-01-15 08:00:00 UTC
@@ -70,3 +70,20 @@ def test_a_limit_says_what_values_must_be() -> None:
 def test_the_highest_value_is_found_among_gaps() -> None:
     assert Series("name", [math.nan, 3, 1, math.nan]).highest == 3
     assert math.isnan(Series("name", [math.nan]).highest)
+
+
+@pytest.mark.parametrize(
+    ("series", "limit", "broken"),
+    [
+        (Series("name", [0, 2]), Limit(1, "words"), True),
+        (Series("name", [2, 0]), Limit(1, "words"), False),
+        # The latest value counts, however old it is.
+        (Series("name", [2, math.nan]), Limit(1, "words"), True),
+        (Series("name", [math.nan]), Limit(1, "words"), False),
+        (Series("name", [2]), None, False),
+        # What is allowed is compared with, and breaks nothing itself.
+        (Series("name", [2], allowed=True), Limit(1, "words"), False),
+    ],
+)
+def test_a_series_breaks_a_limit_by_its_latest_value(series: Series, limit: Limit | None, broken: bool) -> None:
+    assert is_broken(series, limit) is broken
