@@ -1,0 +1,38 @@
+"""Prometheus understands every query of the dashboard."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from contract.documents import read_slos
+from dashboards.layout import RATE_INTERVAL
+from dashboards.panels import list_rows
+
+from .conftest import Promtool
+
+QUERIES = [
+    query.expression.replace(RATE_INTERVAL, "20s")
+    for row in list_rows(read_slos())
+    for panel in row.panels
+    for query in panel.queries
+]
+
+
+def _check(promtool: Promtool, folder: Path, queries: list[str]) -> str:
+    """Have queries checked as what rules record; return what promtool says of those that it does not understand."""
+    rules = [{"record": f"asked:{number}", "expr": query} for number, query in enumerate(queries)]
+    folder.chmod(0o755)  # promtool is not root
+    # JSON is YAML, too.
+    (folder / "queries.yaml").write_text(json.dumps({"groups": [{"name": "queries", "rules": rules}]}))
+    checked = promtool("check", "rules", "queries.yaml", folder=folder)
+    return "" if checked.returncode == 0 else checked.stdout + checked.stderr
+
+
+def test_every_query_is_understood(promtool: Promtool, tmp_path: Path) -> None:
+    assert len(QUERIES) > 20
+    assert _check(promtool, tmp_path, QUERIES) == ""
+
+
+def test_a_query_that_is_none_is_found(promtool: Promtool, tmp_path: Path) -> None:
+    assert "parse error" in _check(promtool, tmp_path, [*QUERIES, "sum by (model (up)"])
