@@ -64,7 +64,12 @@ def _read_order(arguments: Sequence[str], variables: Mapping[str, str]) -> _Orde
     parser.add_argument(
         "--minutes", default=str(DEFAULT_MINUTES), help=f"how many, to now (default: {DEFAULT_MINUTES})"
     )
-    parser.add_argument("--output", default=RESULTS, type=Path, help="the folder of results (default: results)")
+    parser.add_argument(
+        "--output",
+        default=variables.get("RESULTS") or RESULTS,
+        type=Path,
+        help="the folder of results (default: RESULTS, or results)",
+    )
     given = parser.parse_args(arguments)
     return _Order(given.env, _read_minutes(given.minutes), given.output)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.readme import Command, list_blocks, read_python
@@ -27,8 +29,8 @@ BLOCKS = [script for script in map(compose_script, list_blocks()) if script]
 
 
 @pytest.mark.parametrize("script", BLOCKS, ids=lambda script: script.splitlines()[-1].split(";")[0][2:])
-def test_every_line_of_a_block_works(environment: Environment, script: str) -> None:
-    ended = environment.shell(script, check=False)
+def test_every_line_of_a_block_works(environment: Environment, tmp_path: Path, script: str) -> None:
+    ended = environment.shell(script, check=False, RESULTS=str(tmp_path))
 
     assert ended.returncode == 0, f"{script}\n{ended.stdout}\n{ended.stderr}"
 

@@ -53,6 +53,14 @@ def test_an_environment_is_named_by_option_or_variable(
     assert folder.name.endswith(f"-{environment}-dashboard")
 
 
+def test_results_are_kept_where_option_or_variable_says(asked: list[str], tmp_path: Path) -> None:
+    variables = {"RESULTS": str(tmp_path / "named")}
+    assert main([], variables) == 0
+    assert main(["--output", str(tmp_path / "asked")], variables) == 0
+    assert asked == ["local", "local"]
+    assert [len(list((tmp_path / name).iterdir())) for name in ("named", "asked")] == [1, 1]
+
+
 @pytest.mark.parametrize(("minutes", "least"), [("1", 0), (str(MOST_MINUTES), 29 * 86400), (None, 59 * 60)])
 def test_so_many_minutes_are_asked_for(
     minutes: str | None, least: int, prometheus: FakePrometheus, tmp_path: Path
