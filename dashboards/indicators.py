@@ -33,9 +33,12 @@ AVAILABILITY: Mapping[str, Indicator] = {
     "gateway": Indicator(
         total='sum(rate(haproxy_frontend_http_requests_total{proxy="entrance"}[WINDOW]))',
         # The load balancer knows every error that came before an answer began, its own 503 among them where no gateway
-        # is. What cut a stream after that only the gateways know; where none is, the load balancer's count is all.
+        # is, and every answer that broke off amid it, because its gateway died. What else cut a stream after it had
+        # begun only the gateways know; where none is, the load balancer's counts are all.
         bad="""\
 sum(rate(haproxy_frontend_http_responses_total{proxy="entrance",code="5xx"}[WINDOW]))
++
+(sum(rate(haproxy_backend_server_aborts_total{proxy="replicas"}[WINDOW])) or vector(0))
 +
 (sum(rate(faregate_gateway_stream_endings_total{reason=~"engine|ledger|drain"}[WINDOW])) or vector(0))""",
     ),

@@ -33,6 +33,10 @@ BURNS = (
 """The multiwindow, multi-burn-rate alerts of Google's Site Reliability Workbook (chapter "Alerting on SLOs"), meant for
 windows of 30 days: they find 2 % of such a budget burnt in 1 hour, 5 % in 6 hours, 10 % in 1 day and 10 % in 3 days."""
 
+JUST_NOW = "1m"
+"""The window over which a runbook verifies that errors have ended: too short for an alert, which a lone error would set
+off, and long enough for some samples."""
+
 EVALUATED_EVERY: Mapping[str, str] = {"2h": "30s", "6h": "30s", "1d": "2m", "3d": "2m"}
 """How often the error ratio over a window is computed; where nothing is said, as often as Prometheus computes rules.
 
@@ -42,8 +46,8 @@ that an alert still finds a value where one evaluation failed."""
 BUDGET_EVALUATED_EVERY = "2m"
 """How often the rest of a budget is computed: over 30 days that are 518,400 samples of each series."""
 
-ENGINE_DOWN_FOR = "1m"
-"""How long engines may be fewer than wanted: one that is replaced loads its model in less."""
+DOWN_FOR = "1m"
+"""How long replicas may be fewer than wanted: one that is replaced is ready in less, an engine with its model, too."""
 
 RUNBOOK_BASE = "https://git.example.com/faregate/blob/main"
 """Where this repository's files are read in a browser: before the page's path, in an alert's `runbook_url`."""

@@ -37,7 +37,7 @@ def list_rows(slos: Slos) -> tuple[Row, ...]:
                 _show_shortfall(),
             ),
         ),
-        Row("Load balancer", (_show_gateways(), _show_sessions(), _show_responses())),
+        Row("Load balancer", (_show_load_balancers(), _show_gateways(), _show_sessions(), _show_responses())),
     )
 
 
@@ -242,6 +242,20 @@ def _show_shortfall() -> Panel:
     )
 
 
+def _show_load_balancers() -> Panel:
+    of_load_balancers = '{job="load-balancer"}'
+    return Panel(
+        "Replicas of load balancers",
+        "Load balancers that answer Prometheus, and that should run. With none customers get no connection, and nobody "
+        "counts their errors: `ansible-playbook playbooks/site.yml` replaces what is missing or dead.",
+        Unit.COUNT,
+        (
+            Query(f"sum({REPLICAS_UP}{of_load_balancers})", "up"),
+            Query(f"sum({REPLICAS_WANTED}{of_load_balancers})", "wanted", allowed=True),
+        ),
+    )
+
+
 def _show_gateways() -> Panel:
     of_gateways = '{job="gateway"}'
     return Panel(
@@ -271,7 +285,7 @@ def _show_responses() -> Panel:
     return Panel(
         "Responses by class",
         "Responses a second that the load balancer gives, by class. 5xx that the gateways did not count are its own: "
-        "no gateway was in rotation, or one went away amid an answer.",
+        "no gateway was in rotation, or one went away before its answer began; look at the replicas of gateways.",
         Unit.ANSWERS_PER_SECOND,
         (Query(_rate('haproxy_frontend_http_responses_total{proxy="entrance"}', "code"), "{{code}}"),),
     )

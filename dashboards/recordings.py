@@ -8,11 +8,11 @@ from contract.problems import ContractError, Problem, describe_given, list_allow
 from contract.slo import Availability, Slo, Slos
 from dashboards.groups import Group, Rule
 from dashboards.indicators import AVAILABILITY, Indicator
-from dashboards.knobs import BUDGET_EVALUATED_EVERY, BURNS, EVALUATED_EVERY
+from dashboards.knobs import BUDGET_EVALUATED_EVERY, BURNS, EVALUATED_EVERY, JUST_NOW
 from dashboards.series import BUDGET_LEFT, OBJECTIVE, REPLICAS_UP, REPLICAS_WANTED, error_ratio
 
-WINDOWS = tuple(dict.fromkeys([*(burn.short for burn in BURNS), *(burn.long for burn in BURNS)]))
-"""The windows over which alerts look at an error ratio."""
+WINDOWS = tuple(dict.fromkeys([JUST_NOW, *(burn.short for burn in BURNS), *(burn.long for burn in BURNS)]))
+"""The windows over which runbooks and alerts look at an error ratio."""
 
 
 def record_slos(slos: Slos) -> list[Group]:

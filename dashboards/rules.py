@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contract.slo import Slos
-from dashboards.alerts import alert_burns, alert_engines
+from dashboards.alerts import alert_burns, alert_replicas
 from dashboards.groups import Group, render
 from dashboards.recordings import record_replicas, record_slos
 
@@ -18,6 +18,6 @@ def render_rules(slos: Slos) -> str:
         [
             *record_slos(slos),
             Group("slo-alerts", alert_burns(slos)),
-            Group("replicas", [*record_replicas(), alert_engines()]),
+            Group("replicas", [*record_replicas(), *alert_replicas()]),
         ]
     )

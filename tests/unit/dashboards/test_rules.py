@@ -12,7 +12,7 @@ from dashboards.series import BUDGET_LEFT, OBJECTIVE, REPLICAS_UP, error_ratio
 
 from .samples import describe_slos, read_groups, read_rules
 
-WINDOWS = ("5m", "30m", "1h", "2h", "6h", "1d", "3d")
+WINDOWS = ("1m", "5m", "30m", "1h", "2h", "6h", "1d", "3d")
 LOOKBACK_SECONDS = 300
 """For how long Prometheus takes a sample for the present, unless it is told otherwise."""
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -49,7 +49,7 @@ def test_long_windows_are_evaluated_rarely_and_yet_before_prometheus_forgets_the
     groups = read_groups(describe_slos()).values()
     intervals = {rule.get("record"): group.get("interval", "") for group in groups for rule in group["rules"]}
 
-    assert [intervals[error_ratio(window)] for window in ("5m", "30m", "1h")] == [""] * 3
+    assert [intervals[error_ratio(window)] for window in ("1m", "5m", "30m", "1h")] == [""] * 4
     assert all(
         _count_seconds(intervals[name]) >= 30 for name in (BUDGET_LEFT, *map(error_ratio, ("2h", "6h", "1d", "3d")))
     )
