@@ -271,14 +271,14 @@ def test_a_command_that_says_nothing_is_told_with_its_exit_code(podman: FakePodm
 
 @pytest.fixture
 def module(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return the module's own code, which waits for less."""
+    """Return the module's own code, which pauses for less."""
     module = load_module("podman_replicas")
-    monkeypatch.setattr(module, "PROBE_SECONDS", 0.3)
     monkeypatch.setattr(module, "PAUSE_SECONDS", 0.05)
     return module
 
 
-def test_a_probe_that_hangs_is_given_up(podman: FakePodman, module: Any) -> None:
+def test_a_probe_that_hangs_is_given_up(podman: FakePodman, module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PROBE_SECONDS", 0.3)
     podman.add("a")
     assert module._await_ready(want("a", "sleep 30"), podman.containers[0]) == (
         "does not answer: sh -c sleep 30 did not end within 0.3 s"
