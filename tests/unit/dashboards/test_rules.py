@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+import yaml
 
 from contract.problems import ContractError
 from dashboards.groups import Group, render
@@ -72,3 +73,11 @@ def test_a_group_without_rules_is_left_out() -> None:
 
 def test_text_of_several_lines_stays_readable() -> None:
     assert "expr: |-\n          a\n          or\n          b\n" in render([Group("x", [{"expr": "a\nor\nb"}])])
+
+
+def test_a_long_paragraph_is_written_on_several_lines_and_read_as_one() -> None:
+    paragraph = " ".join(f"word{number}" for number in range(60))
+    text = render([Group("x", [{"description": paragraph}])])
+
+    assert max(map(len, text.splitlines())) <= 120
+    assert yaml.safe_load(text)["groups"][0]["rules"] == [{"description": paragraph}]
