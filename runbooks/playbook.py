@@ -16,7 +16,7 @@ import psutil
 
 from runbooks.repository import Repository
 
-_PATIENCE_SECONDS = 10
+_PATIENCE_SECONDS = 5
 """How long Ansible and its modules have to end once they are asked to."""
 _MOST_LINES = 20
 """Lines that are told of what was printed where no task failed."""

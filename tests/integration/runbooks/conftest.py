@@ -18,7 +18,7 @@ from tests.unit.runbooks.fake_prometheus import run_prometheus
 from .engineer import Engineer
 
 MARKS = {"FAREGATE_MARK": "value-of-a-variable-that-nobody-may-read"}
-"""A variable of the environment, to be looked for."""
+"""A variable of the environment, to be looked for; PATH ends with its value, too."""
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def variables(tmp_path: Path, prometheus: fake_prometheus.Prometheus) -> Mapping
     inherited = {name: text for name, text in os.environ.items() if name not in ("ENV", "COLUMNS")}
     # Ansible's own home, too, is the test's.
     home = {"ANSIBLE_HOME": str(tmp_path / "ansible"), "TMPDIR": str(scratch), "TERM": "xterm"}
-    path = os.pathsep.join([str(programs), str(Path(sys.executable).parent), os.environ["PATH"]])
+    path = os.pathsep.join([str(programs), str(Path(sys.executable).parent), os.environ["PATH"], *MARKS.values()])
     return {**inherited, **MARKS, **home, "PATH": path}
 
 

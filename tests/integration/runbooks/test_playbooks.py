@@ -48,6 +48,7 @@ FAILS = """
 WAITS = """
     - name: Pump
       ansible.builtin.shell: |
+        trap '' INT
         echo $$ > {{ playbook_dir }}/begun.new
         mv {{ playbook_dir }}/begun.new {{ playbook_dir }}/begun
         while ! [ -e {{ playbook_dir }}/go ]; do sleep 0.05; done
@@ -123,22 +124,32 @@ def test_meanwhile_no_file_holds_the_environment_and_afterwards_nothing_is_left(
     assert list(engineer.scratch.iterdir()) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_an_interruption_ends_ansible_and_its_modules(engineer: Engineer, number: signal.Signals) -> None:
-    repository = make_repository(engineer.root, WAITS)
+@pytest.mark.parametrize(
+    ("number", "tasks"),
+    [
+        (signal.SIGINT, WAITS),
+        (signal.SIGTERM, WAITS),
+        (signal.SIGHUP, WAITS),
+        pytest.param(signal.SIGINT, WAITS.replace("INT", "INT TERM"), id="a module that does not let itself be ended"),
+    ],
+)
+def test_an_interruption_ends_ansible_and_its_modules(engineer: Engineer, number: signal.Signals, tasks: str) -> None:
+    repository = make_repository(engineer.root, tasks)
 
     with engineer.start("Flood", "--yes") as process:
         module = int(_await_file(repository.playbooks / "begun"))
         started = psutil.Process(process.pid).children(recursive=True)
-        assert module in [child.pid for child in started]
         process.send_signal(number)
         assert process.stdout is not None
         text = process.stdout.read()
         assert process.wait() == 130
+        left = [child for child in started if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+        (repository.playbooks / "go").touch()  # for what is left
 
+    assert module in [child.pid for child in started]
     assert text.endswith("interrupted; run the same command again to go on\n")
     assert "Traceback" not in text
-    assert [child for child in started if child.is_running() and child.status() != psutil.STATUS_ZOMBIE] == []
+    assert left == []
     assert list(engineer.scratch.glob("faregate-*")) == []
 
 
