@@ -14,6 +14,10 @@ from dashboards.series import BUDGET_LEFT, REPLICAS_UP, REPLICAS_WANTED, RUNBOOK
 
 _UNITS = {"m": "minute", "h": "hour", "d": "day"}
 """What Prometheus' units of time are called."""
+_SHARE_LEFT = (
+    "{{ if gt (. | first | value) 0.0 }}{{ . | first | value | humanizePercentage }}{{ else }}Nothing{{ end }}"
+)
+"""Writes the share of a budget that a query of a template found; what is overspent is nothing."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,7 @@ def _alert_burn(name: str, slo: Slo, burn: Burn) -> Rule:
             f"In {_spell(burn.long)} {{{{ $value | humanizePercentage }}}} of the requests to service {slo.service}",
             f"failed, and more than {_write_percent(burn.factor * slo.error_budget)} in the last {_spell(burn.short)}.",
             f"SLO {name} allows {_write_percent(slo.error_budget)} in {slo.window_days} days.",
-            f"{{{{ with {left} }}}}{{{{ . | first | value | humanizePercentage }}}} of that is left.{{{{ end }}}}",
+            f"{{{{ with {left} }}}}{_SHARE_LEFT} of that is left.{{{{ end }}}}",
         ),
     )
 
