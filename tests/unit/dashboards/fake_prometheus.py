@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from urllib.parse import parse_qs, urlparse
 
-from tests.loopback import serve
+from tests.loopback import answer
 
 
 @dataclass
@@ -59,23 +56,10 @@ class FakePrometheus:
 @contextmanager
 def run_prometheus() -> Iterator[FakePrometheus]:
     prometheus = FakePrometheus()
-    with serve(functools.partial(_Handler, prometheus)) as prometheus.url:
+
+    def reply(path: str, asked: Mapping[str, list[str]]) -> tuple[int, bytes]:
+        assert path == "/api/v1/query_range"
+        return prometheus.status, prometheus.answer({name: value for name, [value] in asked.items()})
+
+    with answer(reply) as prometheus.url:
         yield prometheus
-
-
-class _Handler(http.server.BaseHTTPRequestHandler):
-    def __init__(self, prometheus: FakePrometheus, *arguments: object) -> None:
-        self.prometheus = prometheus
-        super().__init__(*arguments)  # type: ignore[arg-type] # whatever socketserver hands over
-
-    def do_GET(self) -> None:
-        address = urlparse(self.path)
-        assert address.path == "/api/v1/query_range"
-        content = self.prometheus.answer({name: value for name, [value] in parse_qs(address.query).items()})
-        self.send_response(self.prometheus.status)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_: object) -> None:
-        """Print nothing."""

@@ -5,17 +5,14 @@ Its clock stands still; it scrapes when it is told to.
 
 from __future__ import annotations
 
-import functools
-import http.server
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from urllib.parse import parse_qs, urlparse
 
 from loadtests.evidence.engines import COUNTERS
-from tests.loopback import serve
+from tests.loopback import answer
 
 MODEL = "smollm2-135m"
 SCRAPE_SECONDS = 5
@@ -92,28 +89,15 @@ class Prometheus:
 @contextmanager
 def run_prometheus() -> Iterator[Prometheus]:
     prometheus = Prometheus()
-    with serve(functools.partial(_Handler, prometheus)) as prometheus.url:
+
+    def reply(path: str, asked: Mapping[str, list[str]]) -> tuple[int, bytes]:
+        assert path == "/api/v1/query"
+        [query] = asked["query"]
+        return prometheus.status, prometheus.answer(query)
+
+    with answer(reply) as prometheus.url:
         yield prometheus
 
 
 def _write(result: object) -> bytes:
     return json.dumps({"status": "success", "data": {"result": result}}).encode()
-
-
-class _Handler(http.server.BaseHTTPRequestHandler):
-    def __init__(self, prometheus: Prometheus, *arguments: object) -> None:
-        self.prometheus = prometheus
-        super().__init__(*arguments)  # type: ignore[arg-type] # whatever socketserver hands over
-
-    def do_GET(self) -> None:
-        address = urlparse(self.path)
-        assert address.path == "/api/v1/query"
-        [query] = parse_qs(address.query)["query"]
-        content = self.prometheus.answer(query)
-        self.send_response(self.prometheus.status)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_: object) -> None:
-        """Print nothing."""

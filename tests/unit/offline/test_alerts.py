@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-import http.server
 import json
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 import pytest
 
 from offline.alerts import AlertsUnknown, list_firing
-from tests.loopback import serve
+from tests.loopback import answer
 
 NOBODY = 1
 """A port at which nothing listens."""
 
 
-def answer_with(status: int, body: str, asked: list[str]) -> type[http.server.BaseHTTPRequestHandler]:
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            self.send_response(status)
-            self.end_headers()
-            self.wfile.write(body.encode())
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    return Handler
-
-
 def ask(status: int, body: str) -> list[str]:
     asked: list[str] = []
-    with serve(answer_with(status, body, asked)) as url:
+
+    def reply(path: str, _: Mapping[str, list[str]]) -> tuple[int, bytes]:
+        asked.append(path)
+        return status, body.encode()
+
+    with answer(reply) as url:
         firing = list_firing(urlsplit(url).port or 0)
-    assert [urlsplit(path).path for path in asked] == ["/api/v2/alerts"]
+    assert asked == ["/api/v2/alerts"]
     return firing
 
 
