@@ -81,6 +81,9 @@ def show_next(instance: str, request_id: str) -> None:
         ("psql service=billing_reporter", "the ledger's views, in schema reports"),
         (f"pulumi preview -s {STACK}", "what `make up` would change in the stack"),
         ("ansible-playbook playbooks/site.yml", "bring the containers to what the repository says"),
+        ("locust", "load it as customers do, and judge what they got"),
+        ("make status", "which parts are healthy, and which alerts fire"),
+        ("make dashboard", "draw how it did in the last hour"),
     ]
     _show_table("Next", rows)
 
