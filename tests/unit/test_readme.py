@@ -9,9 +9,11 @@ import subprocess
 from collections.abc import Callable, Mapping
 
 import pytest
+import yaml
 
 from dashboards.page import __main__ as dashboard_page
 from offline import command_line as offline_commands
+from offline.container_names import name_container
 from runbooks import command_line as runbook_command
 from services.billing import command_line as billing_commands
 from tests.readme import PROGRAMS, README, Command, list_blocks, list_kinds, list_named, read_python
@@ -75,7 +77,15 @@ def test_what_a_sentence_names_is_a_command_of_ours_or_the_beginning_of_one_that
     words = Command(text).words
     if words[0] in ("make", "python"):
         return
+    if words[:2] == ["podman", "kill"]:
+        assert words[2:] in [[name_container("local", f"{workload}-1")] for workload in list_workloads()]
+        return
     assert any(command.words[: len(words)] == words for command in IN_BLOCKS)
+
+
+def list_workloads() -> list[str]:
+    document = yaml.safe_load((ROOT / "playbooks" / "workloads.yml").read_text())
+    return [workload["name"] for workload in document["workloads"]]
 
 
 def test_the_python_is_python() -> None:
