@@ -78,6 +78,22 @@ def test_plain_answers_and_streams_are_charged_what_the_engines_counted(
         assert len(re.findall(rf'"event": "request", "request_id": "{request}"', printed)) == 1
 
 
+def test_a_client_that_leaves_before_its_plain_answer_pays_nothing(
+    environment: Environment, customer: openai.OpenAI
+) -> None:
+    before, counted_before = _read_balance(environment), _count_of_engines(environment)
+
+    with pytest.raises(openai.APITimeoutError):
+        customer.with_options(timeout=3).chat.completions.create(
+            model=MODEL, messages=MESSAGES, max_tokens=2000, extra_body={"ignore_eos": True}
+        )
+
+    wait_until(lambda: environment.read_account()["held"] == 0)
+    assert _count_of_engines(environment) > counted_before, "an engine was at work for it"
+    assert _read_balance(environment) == before
+    assert _is_proven(environment)
+
+
 def test_errors_are_those_of_openai_and_have_a_request_id(environment: Environment, customer: openai.OpenAI) -> None:
     poor = json.loads(environment.shell(f"{BILLING} account open poor --json").stdout)
     assert poor["account"] == "poor"
