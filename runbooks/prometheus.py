@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from prometheus_api_client import PrometheusConnect
 from prometheus_api_client.exceptions import PrometheusApiClientException
 from requests.exceptions import ConnectionError as NotReached
-from requests.exceptions import RequestException
+from requests.exceptions import ReadTimeout, RequestException
 from urllib3.util.retry import Retry
 
 _TIMEOUT_SECONDS = 10
@@ -31,8 +31,8 @@ class Prometheus:
 
     def __init__(self, url: str) -> None:
         self._where = f"Prometheus at {url}"
-        # Whoever asks decides whether to ask again.
-        self._client = PrometheusConnect(url, timeout=_TIMEOUT_SECONDS, retry=Retry(total=0))
+        # Whoever asks decides whether to ask again; what is read in vain stays a timeout.
+        self._client = PrometheusConnect(url, timeout=_TIMEOUT_SECONDS, retry=Retry(total=0, read=False))
 
     def ask(self, query: str) -> Sequence[Sample]:
         """Return the value of a query at this moment, in the order of its labels.
@@ -42,6 +42,8 @@ class Prometheus:
         """
         try:
             found = self._client.custom_query(query)
+        except ReadTimeout:
+            raise PrometheusUnusable(f"{self._where}: no answer within {_TIMEOUT_SECONDS} s") from None
         except NotReached:
             raise PrometheusUnusable(f"{self._where}: not reached") from None
         except (LookupError, TypeError, ValueError):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import socket
 from collections.abc import Iterator
 
 import pytest
 
+from runbooks import prometheus
 from runbooks.prometheus import Prometheus, PrometheusUnusable, Sample
 
 from . import fake_prometheus
@@ -15,8 +17,8 @@ from .fake_prometheus import run_prometheus, sample
 
 @pytest.fixture
 def fake() -> Iterator[fake_prometheus.Prometheus]:
-    with run_prometheus() as prometheus:
-        yield prometheus
+    with run_prometheus() as running:
+        yield running
 
 
 def refuse(url: str) -> str:
@@ -89,3 +91,10 @@ def test_something_else_at_its_address_is_said_to_be_none(fake: fake_prometheus.
 def test_values_of_more_than_this_moment_are_refused(fake: fake_prometheus.Prometheus, result: object) -> None:
     fake.answers["water"] = [result]
     assert refuse(fake.url) == f"Prometheus at {fake.url}: no values of this moment were answered to `water`"
+
+
+def test_one_that_hangs_is_told_apart_from_one_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prometheus, "_TIMEOUT_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as listening:  # it accepts and never answers
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        assert refuse(url) == f"Prometheus at {url}: no answer within 0.2 s"
