@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from aiohttp import web
@@ -26,6 +28,9 @@ KEPT_SECONDS = 75
 _BACKLOG = 1024
 _CLOSE_SECONDS = 0.01
 """aiohttp takes 0 for "as long as it takes"."""
+_FIRST_REQUEST_SECONDS = 1
+"""How long a connection that was taken may take to send its first request, where no other is taken any more."""
+_PAUSE_SECONDS = 0.01
 
 
 class WebServer:
@@ -69,15 +74,24 @@ class WebServer:
         return self._port if self._socket is None else int(self._socket.getsockname()[1])
 
     async def refuse_connections(self) -> None:
-        """Listen no more and close connections that nobody uses; those with a request close after its answer."""
+        """Listen no more and close connections that nobody uses; those with a request close after its answer.
+
+        Whoever is connected by then, as far as the kernel is concerned, is served: a load balancer that has sent its
+        request can't know that nobody read it, and does not ask anybody else.
+        """
         if self._site is None or self._server is None or self._socket is None:
             return
+        loop = asyncio.get_running_loop()
         # asyncio loses a connection that it accepts in the very turn in which the socket is closed: it would stay open.
-        asyncio.get_running_loop().remove_reader(self._socket)
+        loop.remove_reader(self._socket)
         await asyncio.sleep(0)
         await asyncio.sleep(0)
+        waiting = _accept_waiting(self._socket)
         await self._site.stop()
         self._site = None
+        for connection in waiting:
+            await loop.connect_accepted_socket(self._server, connection)
+        await self._server.await_first_requests(_FIRST_REQUEST_SECONDS)
         self._server.pre_shutdown()
 
     async def close(self) -> None:
@@ -103,8 +117,26 @@ def answer_refusal(refused: Refused, headers: dict[str, str]) -> web.Response:
     )
 
 
+def _accept_waiting(listening: socket.socket) -> list[socket.socket]:
+    """Return the connections that the kernel has made and nobody has taken: they would be reset."""
+    waiting = []
+    with suppress(OSError):  # none is left
+        while True:
+            connection, _ = listening.accept()
+            connection.setblocking(False)
+            waiting.append(connection)
+    return waiting
+
+
 class _Protocol(web.RequestHandler):
     """Answers what is no HTTP, and what a handler did not catch, in the same form as everything else."""
+
+    is_new = True
+    """Whether nothing was read of it yet."""
+
+    def data_received(self, data: bytes) -> None:
+        self.is_new = False
+        super().data_received(data)
 
     async def start(self) -> None:
         try:
@@ -135,6 +167,15 @@ class _Server(web.Server):
     def __init__(self, handler: Handler, **options: Any) -> None:
         super().__init__(handler, **options)
         self._options = {name: value for name, value in options.items() if name != "handler_cancellation"}
+
+    async def await_first_requests(self, seconds: float) -> None:
+        """Wait until every connection has sent something, but no longer than so many seconds."""
+        deadline = time.monotonic() + seconds
+        while any(connection.is_new for connection in self._protocols()) and time.monotonic() < deadline:
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    def _protocols(self) -> Iterator[_Protocol]:
+        return (connection for connection in self.connections if isinstance(connection, _Protocol))
 
     def __call__(self) -> web.RequestHandler:
         return _Protocol(self, loop=asyncio.get_running_loop(), **self._options)

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import socket
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from services.billing.ledger import Delivery
+from services.gateway.web_server import WebServer
 
-from .fake_ledger import FakeLedger
+from .fake_ledger import KEY, FakeLedger
 from .lab import HELLO, open_lab, wait_until
 from .scripted_engine import Line, ScriptedEngine
 
@@ -40,6 +44,44 @@ async def test_what_is_in_flight_is_finished_and_nothing_new_is_taken() -> None:
 
         assert (heard.words, heard.ended_by) == ("one two ", None)
         assert lab.ledger.deliveries == [Delivery(1, 8, 4, 6, 6)]
+
+
+async def test_whoever_is_connected_when_it_begins_to_drain_is_served() -> None:
+    """A load balancer that has sent its request knows of no other gateway to ask."""
+    body = json.dumps(HELLO)
+    request = (
+        f"POST /v1/chat/completions HTTP/1.1\r\nHost: gateway\r\nAuthorization: Bearer {KEY}\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n{body}"
+    )
+    async with open_lab() as lab:
+        connections = [await asyncio.open_connection("127.0.0.1", lab.settings.port) for _ in range(20)]
+        lab.stop.ask()
+        while await lab.is_open():
+            await asyncio.sleep(0)
+        for _, writer in connections:
+            writer.write(request.encode())
+        answers = await asyncio.gather(*(reader.read() for reader, _ in connections))
+        for _, writer in connections:
+            writer.close()
+        await lab.serving
+
+        assert [answer.split(b"\r\n")[0] for answer in answers] == [b"HTTP/1.1 200 OK"] * len(connections)
+
+
+async def test_whoever_is_connected_in_the_kernel_alone_is_served() -> None:
+    async def greet(_: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(body=b"hello")
+
+    server = WebServer(greet, "127.0.0.1", 0)
+    await server.listen()
+    with socket.create_connection(("127.0.0.1", server.port), 30) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: gateway\r\n\r\n")
+        await server.refuse_connections()  # the event loop has not looked at the connection yet
+        answer = await asyncio.to_thread(connection.recv, 65536)
+    await server.close()
+
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    assert answer.endswith(b"hello")
 
 
 async def test_streams_that_take_too_long_are_ended_cleanly() -> None:
