@@ -1,6 +1,6 @@
 """Readers of the contract's documents. What cannot be used is a ContractError that names it, never a traceback."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,12 +24,12 @@ Document = TypeVar("Document", bound=Model)
 
 def read_catalog(path: Path = CATALOG) -> Catalog:
     """Return the catalog in a YAML file; ContractError if it cannot be used."""
-    return _validate(Catalog, parse_yaml(_read_text(path), _name(path)), _name(path))
+    return _read(Catalog, path, parse_yaml)
 
 
 def read_slos(path: Path = SLOS) -> Slos:
     """Return the SLOs in a YAML file; ContractError if they cannot be used."""
-    return _validate(Slos, parse_yaml(_read_text(path), _name(path)), _name(path))
+    return _read(Slos, path, parse_yaml)
 
 
 def read_outputs(outputs: Mapping[str, object], source: str = "outputs") -> Outputs:
@@ -39,7 +39,23 @@ def read_outputs(outputs: Mapping[str, object], source: str = "outputs") -> Outp
 
 def read_instance(path: Path) -> Instance:
     """Return the instance in a JSON file; ContractError if it cannot be used."""
-    return _validate(Instance, parse_json(_read_text(path), _name(path)), _name(path))
+    return _read(Instance, path, parse_json)
+
+
+def read_text(path: Path, source: str) -> str:
+    """Return the text of a file; ContractError, which calls it `source`, if it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ContractError(source, [Problem("", NOTHING, f"a readable file ({error.strerror})")]) from error
+    except UnicodeDecodeError as error:
+        given = f"the byte {error.object[error.start]:#04x} at offset {error.start}"
+        raise ContractError(source, [Problem("", given, "text in UTF-8")]) from error
+
+
+def _read(model: type[Document], path: Path, parse: Callable[[str, str], object]) -> Document:
+    source = _name(path)
+    return _validate(model, parse(read_text(path, source), source), source)
 
 
 def _validate(model: type[Document], data: object, source: str) -> Document:
@@ -47,16 +63,6 @@ def _validate(model: type[Document], data: object, source: str) -> Document:
         return model.model_validate(data)
     except ValidationError as error:
         raise refuse(error, model, source) from error
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ContractError(_name(path), [Problem("", NOTHING, f"a readable file ({error.strerror})")]) from error
-    except UnicodeDecodeError as error:
-        given = f"the byte {error.object[error.start]:#04x} at offset {error.start}"
-        raise ContractError(_name(path), [Problem("", given, "text in UTF-8")]) from error
 
 
 def _name(path: Path) -> str:

@@ -243,32 +243,32 @@ def _show_shortfall() -> Panel:
 
 
 def _show_load_balancers() -> Panel:
-    of_load_balancers = '{job="load-balancer"}'
     return Panel(
         "Replicas of load balancers",
         "Load balancers that answer Prometheus, and that should run. With none customers get no connection, and nobody "
         "counts their errors: `ansible-playbook playbooks/site.yml` replaces what is missing or dead.",
         Unit.COUNT,
-        (
-            Query(f"sum({REPLICAS_UP}{of_load_balancers})", "up"),
-            Query(f"sum({REPLICAS_WANTED}{of_load_balancers})", "wanted", allowed=True),
-        ),
+        _compare_replicas("load-balancer"),
     )
 
 
 def _show_gateways() -> Panel:
-    of_gateways = '{job="gateway"}'
     return Panel(
         "Replicas of gateways",
         "Gateways that answer Prometheus, that should run, and to which the load balancer leads requests. With none in "
         "rotation customers get 503: `ansible-playbook playbooks/site.yml` replaces what is missing or dead.",
         Unit.COUNT,
         (
-            Query(f"sum({REPLICAS_UP}{of_gateways})", "up"),
-            Query(f"sum({REPLICAS_WANTED}{of_gateways})", "wanted", allowed=True),
+            *_compare_replicas("gateway"),
             Query('sum(haproxy_backend_active_servers{proxy="replicas"})', "in rotation"),
         ),
     )
+
+
+def _compare_replicas(job: str) -> tuple[Query, Query]:
+    """Ask how many replicas of a part are up, and how many are wanted."""
+    of_job = f'{{job="{job}"}}'
+    return Query(f"sum({REPLICAS_UP}{of_job})", "up"), Query(f"sum({REPLICAS_WANTED}{of_job})", "wanted", allowed=True)
 
 
 def _show_sessions() -> Panel:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from contract.documents import read_text
 from contract.problems import NOTHING, ContractError, Problem, describe_given, list_allowed
 from runbooks.page import Page
 from runbooks.parsing import PagesUnusable, parse_page
@@ -22,14 +23,11 @@ def read_pages(repository: Repository) -> Mapping[str, Page]:
     for path in sorted(repository.pages.glob("*.md")):
         source = repository.name(path)
         try:
-            pages[path.stem] = parse_page(path.read_text(encoding="utf-8"), path.stem, source, playbooks)
+            pages[path.stem] = parse_page(read_text(path, source), path.stem, source, playbooks)
         except PagesUnusable as error:
             errors += error.errors
-        except OSError as error:
-            errors.append(ContractError(source, [Problem("", NOTHING, f"a readable file ({error.strerror})")]))
-        except UnicodeDecodeError as error:
-            given = f"the byte {error.object[error.start]:#04x} at offset {error.start}"
-            errors.append(ContractError(source, [Problem("", given, "text in UTF-8")]))
+        except ContractError as error:
+            errors.append(error)
     if errors:
         raise PagesUnusable(errors)
     return pages
