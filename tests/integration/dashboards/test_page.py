@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from contract.documents import read_slos
 from dashboards.layout import RATE_INTERVAL
 from dashboards.panels import list_rows
-
-from .conftest import Promtool
+from tests.promtool import Promtool, check_queries
 
 QUERIES = [
     query.expression.replace(RATE_INTERVAL, "20s")
@@ -20,11 +18,8 @@ QUERIES = [
 
 
 def _check(promtool: Promtool, folder: Path, queries: list[str]) -> str:
-    """Have queries checked as what rules record; return what promtool says of those that it does not understand."""
-    rules = [{"record": f"asked:{number}", "expr": query} for number, query in enumerate(queries)]
-    # JSON is YAML, too.
-    (folder / "queries.yaml").write_text(json.dumps({"groups": [{"name": "queries", "rules": rules}]}))
-    checked = promtool("check", "rules", "queries.yaml", folder=folder)
+    """Return what promtool says of those that it does not understand."""
+    checked = check_queries(promtool, folder, queries)
     return "" if checked.returncode == 0 else checked.stdout + checked.stderr
 
 

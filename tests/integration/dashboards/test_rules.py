@@ -9,8 +9,7 @@ import pytest
 
 from dashboards.generated import GENERATED
 from offline.environment import REPOSITORY
-
-from .conftest import Promtool
+from tests.promtool import Promtool
 
 HERE = Path(__file__).parent
 CASES = sorted(path.name for path in HERE.glob("*.yaml"))
