@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import http.client
 import json
-import urllib.request
+
+from offline.loopback import open_url
 
 ANSWER_SECONDS = 10
-_open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
 
 class AlertsUnknown(Exception):
@@ -22,7 +22,7 @@ def list_firing(port: int) -> list[str]:
     """
     url = f"http://127.0.0.1:{port}/api/v2/alerts?active=true&silenced=false&inhibited=false"
     try:
-        with _open(url, timeout=ANSWER_SECONDS) as answer:
+        with open_url(url, timeout=ANSWER_SECONDS) as answer:
             alerts = json.load(answer)
         return sorted({str(alert["labels"]["alertname"]) for alert in alerts})
     except (OSError, http.client.HTTPException) as error:

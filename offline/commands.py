@@ -33,7 +33,14 @@ from offline.stack import STACK, Stack
 from offline.steps import Report, Steps
 from offline.support_bundle.bundle import count_steps, describe_presence, make_bundle
 from offline.support_bundle.summary import show_bundle
-from offline.tools import compose_customer_variables, open_podman, open_stack, prepare_environment, require_cli
+from offline.tools import (
+    compose_customer_variables,
+    open_podman,
+    open_stack,
+    prepare_container_environment,
+    prepare_environment,
+    require_cli,
+)
 
 LOG_LINES = 200
 """How many lines of each container's log `make logs` prints."""
@@ -171,8 +178,7 @@ def support_bundle(options: argparse.Namespace) -> int:
 def preview(options: argparse.Namespace) -> int:
     """Show what `make up` would change in the stack."""
     prepared = prepare_environment(_require_home(options.instance), require_cli())
-    command = ["pulumi", "preview", "--stack", STACK, "--diff"]
-    return subprocess.run(command, cwd=environment.REPOSITORY, env=prepared, check=False).returncode
+    return _run(["pulumi", "preview", "--stack", STACK, "--diff"], prepared)
 
 
 def load(options: argparse.Namespace) -> int:
@@ -180,7 +186,7 @@ def load(options: argparse.Namespace) -> int:
     home = _require_home(options.instance)
     variables = compose_customer_variables(home, require_cli())
     prepared = environment.apply(variables | {"SHAPE": options.shape}, os.environ)
-    return subprocess.run(["locust"], cwd=environment.REPOSITORY, env=prepared, check=False).returncode
+    return _run(["locust"], prepared)
 
 
 def runbook(options: argparse.Namespace) -> int:
@@ -205,9 +211,12 @@ def show_environment(options: argparse.Namespace) -> int:
 
 def _run_module(home: Home, module: str, *arguments: str) -> int:
     """Run what may not be imported here, as an environment of a real account runs it, too."""
-    command = [sys.executable, "-P", "-m", module, *arguments]
-    prepared = prepare_environment(home, require_cli())
-    return subprocess.run(command, cwd=environment.REPOSITORY, env=prepared, check=False).returncode
+    return _run([sys.executable, "-P", "-m", module, *arguments], prepare_environment(home, require_cli()))
+
+
+def _run(command: list[str], variables: dict[str, str]) -> int:
+    """Run a tool at the root of the repository, on this terminal; return its exit code."""
+    return subprocess.run(command, cwd=environment.REPOSITORY, env=variables, check=False).returncode
 
 
 def _prepare(steps: Steps, findings: list[Finding]) -> tuple[pulumi_cli.Cli, Images]:
@@ -219,7 +228,7 @@ def _prepare(steps: Steps, findings: list[Finding]) -> tuple[pulumi_cli.Cli, Ima
         cli = pulumi_cli.ensure_cli(progress.report)
         progress.outcome = f"from {cli.origin}"
     with steps.step("Images") as progress:
-        images = build_images(environment.apply(environment.for_containers(os.environ), os.environ), progress.report)
+        images = build_images(prepare_container_environment(), progress.report)
         progress.outcome = f"{images.built} built" if images.built else "here"
     return cli, images
 

@@ -10,6 +10,7 @@ import urllib.request
 from dataclasses import dataclass
 
 from contract.problems import describe_given
+from offline.loopback import open_url
 
 QUESTION = "Name three primary colors."
 
@@ -21,8 +22,6 @@ PATIENCE_SECONDS = 30
 PAUSE_SECONDS = 0.5
 
 CREDIT = "`source offline/activate`, then `python -m services.billing credit demo 5`"
-
-_open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
 
 class CompletionFailed(Exception):
@@ -70,7 +69,7 @@ def _await_answer(url: str, request: urllib.request.Request) -> tuple[str, str]:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
-            with _open(request, timeout=ANSWER_SECONDS) as answer:
+            with open_url(request, timeout=ANSWER_SECONDS) as answer:
                 return answer.read().decode(errors="replace"), answer.headers.get("x-request-id", "")
         except urllib.error.HTTPError as error:
             with error:

@@ -13,6 +13,7 @@ import urllib.request
 
 from offline.container_names import compose_labels, name_container, name_network
 from offline.instance import Home
+from offline.loopback import open_url
 from offline.podman import Container, Podman, is_alive
 from offline.ports import PortTaken, is_free
 
@@ -27,7 +28,6 @@ START_SECONDS = 60
 STOP_SECONDS = 10
 
 # Whatever proxy the environment names does not find this machine's loopback.
-_open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
 
 class SimulationFailed(Exception):
@@ -84,14 +84,14 @@ def start(home: Home, podman: Podman, image: str) -> bool:
 def forget(home: Home) -> None:
     """Make the simulation forget everything that was created in it."""
     request = urllib.request.Request(f"{endpoint_of(home.read().ports.simulation)}/moto-api/reset", method="POST")  # noqa: S310
-    with _open(request, timeout=STOP_SECONDS):
+    with open_url(request, timeout=STOP_SECONDS):
         pass
 
 
 def answers(port: int) -> bool:
     """Say whether a simulation answers on this port of loopback."""
     try:
-        with _open(f"{endpoint_of(port)}/moto-api/", timeout=2) as answer:
+        with open_url(f"{endpoint_of(port)}/moto-api/", timeout=2) as answer:
             return bool(answer.status == 200)
     except urllib.error.HTTPError as error:
         error.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from offline import environment, pulumi_cli
+from offline.container_tools import extend_path
 from offline.instance import Home
 from offline.podman import Podman
 from offline.stack import STACK, Stack
@@ -30,9 +31,15 @@ def open_stack(home: Home, cli: pulumi_cli.Cli) -> Stack:
     return Stack(home.state, prepare_environment(home, cli))
 
 
+def prepare_container_environment() -> dict[str, str]:
+    """Return the whole environment of podman and what builds with it, which needs no instance and no CLI."""
+    prepared = environment.apply(environment.for_containers(os.environ), os.environ)
+    return {**prepared, "PATH": extend_path(prepared.get("PATH", ""))}
+
+
 def open_podman() -> Podman:
-    """Return the machine's podman, which needs no instance and no CLI."""
-    return Podman(environment.apply(environment.for_containers(os.environ), os.environ))
+    """Return the machine's podman."""
+    return Podman(prepare_container_environment())
 
 
 def require_cli() -> pulumi_cli.Cli:

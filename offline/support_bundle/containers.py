@@ -10,9 +10,9 @@ from typing import Any
 from offline.container_names import name_container
 from offline.instance import Home
 from offline.podman import Container, is_alive
-from offline.support_bundle.output import ask, ask_for_end, prepare_podman
+from offline.support_bundle.output import ask, ask_for_end
 from offline.support_bundle.parts import Chapter, Part, to_json
-from offline.tools import open_podman
+from offline.tools import open_podman, prepare_container_environment
 
 _VARIABLE_OPTIONS = ("-e", "--env")
 
@@ -38,7 +38,7 @@ def _list_logs(instance: str, lines: int) -> Iterator[Part]:
     for container in _list_containers(instance):
         command = ["podman", "logs", container.name]
         part = container.name.removeprefix(name_container(instance, ""))
-        yield Part(f"logs/{part}.log", partial(ask_for_end, command, lines, prepare_podman()))
+        yield Part(f"logs/{part}.log", partial(ask_for_end, command, lines, prepare_container_environment()))
 
 
 def _list_containers(instance: str) -> list[Container]:
@@ -51,7 +51,7 @@ def _summarize(containers: Sequence[Container]) -> str:
 
 
 def _inspect(kind: str, names: Sequence[str]) -> str:
-    found = json.loads(ask(["podman", kind, "inspect", *names], prepare_podman())) if names else []
+    found = json.loads(ask(["podman", kind, "inspect", *names], prepare_container_environment())) if names else []
     return to_json(hide_variables(found))
 
 

@@ -19,8 +19,9 @@ from offline.container_tools import HELPERS
 from offline.doctor import IMAGES, Finding, examine
 from offline.environment import REPOSITORY
 from offline.instance import Home, state_root
-from offline.support_bundle.output import ask, prepare_podman
+from offline.support_bundle.output import ask
 from offline.support_bundle.parts import Chapter, Part, to_json
+from offline.tools import prepare_container_environment
 
 _TOOLS = ("podman", "runc", "netavark", "aardvark-dns", "catatonit", "iptables", "git", "make", "go")
 _LIMITS = Path("/proc/self/limits")
@@ -44,7 +45,9 @@ def _list_machine(home: Home) -> Iterator[Part]:
     yield Part("machine/room.json", lambda: to_json({"disks": _measure_disks(home), "memory": _measure_memory()}))
     yield Part("machine/limits.txt", _LIMITS.read_text)
     yield Part("machine/environment.txt", lambda: "".join(f"{name}\n" for name in sorted(os.environ)))
-    yield Part("machine/podman.json", lambda: ask(["podman", "info", "--format", "json"], prepare_podman()))
+    yield Part(
+        "machine/podman.json", lambda: ask(["podman", "info", "--format", "json"], prepare_container_environment())
+    )
 
 
 def list_findings(path: str, examine_all: Callable[[], list[Finding]]) -> Iterator[Part]:
@@ -80,7 +83,7 @@ def _describe_system() -> str:
 
 def _describe_tools() -> str:
     """Return the version of each tool, which is often what is wrong: one that does not say it hides no other."""
-    path = os.pathsep.join([prepare_podman()["PATH"], *HELPERS])
+    path = os.pathsep.join([prepare_container_environment()["PATH"], *HELPERS])
     return _write_rows({"pulumi": _describe_cli(), **{tool: _describe_tool(tool, path) for tool in _TOOLS}})
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import os
 import subprocess
 import threading
 import urllib.error
@@ -13,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from offline import environment
-from offline.container_tools import extend_path
+from offline.loopback import open_url
 
 COMMAND_SECONDS = 60
 """Longest wait for a program; most take less than a second."""
@@ -24,17 +23,9 @@ KEPT_CHARACTERS = 8 * 1024**2
 """What is kept at most of the end of a log."""
 _PIECE = 65536
 
-_open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
-
 
 class ToolSilent(Exception):
     """A program or server did not say what it was asked for; the text holds what was asked and what came instead."""
-
-
-def prepare_podman() -> dict[str, str]:
-    """Return the environment of podman, which needs no instance."""
-    variables = environment.apply(environment.for_containers(os.environ), os.environ)
-    return {**variables, "PATH": extend_path(variables.get("PATH", ""))}
 
 
 def ask(command: Sequence[str], variables: Mapping[str, str] | None = None) -> str:
@@ -60,7 +51,7 @@ def ask(command: Sequence[str], variables: Mapping[str, str] | None = None) -> s
     except subprocess.TimeoutExpired:
         raise ToolSilent(f"{' '.join(command)} did not end within {COMMAND_SECONDS} s") from None
     if ended.returncode != 0:
-        raise ToolSilent("\n".join([f"{' '.join(command)} failed:", *ended.stderr.strip().splitlines()[-10:]]))
+        raise _refuse(command, ended.stderr)
     return ended.stdout
 
 
@@ -97,8 +88,12 @@ def ask_for_end(command: Sequence[str], lines: int, variables: Mapping[str, str]
         finally:
             watch.cancel()
     if process.returncode != 0:
-        raise ToolSilent("\n".join([f"{' '.join(command)} failed:", *end.strip().splitlines()[-10:]]))
+        raise _refuse(command, end)
     return end
+
+
+def _refuse(command: Sequence[str], said: str) -> ToolSilent:
+    return ToolSilent("\n".join([f"{' '.join(command)} failed:", *said.strip().splitlines()[-10:]]))
 
 
 def read_end(file: Path, lines: int) -> str:
@@ -141,7 +136,7 @@ def fetch(url: str) -> tuple[int, str]:
         ToolSilent: it does not answer.
     """
     try:
-        with _open(url, timeout=ANSWER_SECONDS) as answer:
+        with open_url(url, timeout=ANSWER_SECONDS) as answer:
             return answer.status, answer.read().decode(errors="replace")
     except urllib.error.HTTPError as error:
         with error:
